@@ -1,0 +1,94 @@
+package secure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/skycoin/viscript/node/identity"
+)
+
+// dialTime is how long a TCP connection may take to come up.
+const dialTime = 5 * time.Second
+
+// DialService connects over TCP to a manager, a tracker or a messenger. The key it must
+// prove is the one in a; else the one pinned for a.HostPort; else the one it answers to
+// WHO, which is pinned once the handshake with it succeeded. A service that has another
+// key than the pinned one is refused with a *PinChanged. A key in a is used as it is:
+// pins are neither asked nor changed.
+func (p *Pins) DialService(ctx context.Context, a Addr, cfg Config) (*Conn, error) {
+	c, err := p.dialService(ctx, a, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to %s: %w", a.HostPort, err)
+	}
+	return c, nil
+}
+
+func (p *Pins) dialService(ctx context.Context, a Addr, cfg Config) (*Conn, error) {
+	if !a.Key.IsZero() {
+		return dialKey(ctx, a.HostPort, cfg, a.Key)
+	}
+	pinned, ok, err := p.lookup(a.HostPort)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		c, err := dialKey(ctx, a.HostPort, cfg, pinned)
+		return c, p.explain(ctx, a.HostPort, pinned, err)
+	}
+	offered, err := askWho(ctx, a.HostPort)
+	if err != nil {
+		return nil, err
+	}
+	c, err := dialKey(ctx, a.HostPort, cfg, offered)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Pin(a.HostPort, offered); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// explain turns a refusal by a service whose key is pinned into *PinChanged, if the service
+// says that it has another key now. What it says decides only what the person reads.
+func (p *Pins) explain(ctx context.Context, hostPort string, pinned identity.PubKey, err error) error {
+	if !errors.Is(err, ErrHandshake) {
+		return err
+	}
+	offered, whoErr := askWho(ctx, hostPort)
+	if whoErr != nil || offered == pinned {
+		return err
+	}
+	return &PinChanged{Name: hostPort, Pinned: pinned, Offered: offered, File: p.path}
+}
+
+func dialKey(ctx context.Context, hostPort string, cfg Config, key identity.PubKey) (*Conn, error) {
+	nc, err := dialTCP(ctx, hostPort)
+	if err != nil {
+		return nil, err
+	}
+	r, err := Dial(ctx, nc, cfg, key)
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return NewConn(nc, r), nil
+}
+
+func askWho(ctx context.Context, hostPort string) (identity.PubKey, error) {
+	nc, err := dialTCP(ctx, hostPort)
+	if err != nil {
+		return identity.PubKey{}, err
+	}
+	defer nc.Close()
+	return AskWho(ctx, nc)
+}
+
+func dialTCP(ctx context.Context, hostPort string) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTime}
+	return d.DialContext(ctx, "tcp", hostPort)
+}
