@@ -1,0 +1,274 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/secure"
+	"github.com/skycoin/viscript/node/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+// sink is a Receiver that keeps what it gets.
+type sink struct {
+	mu     sync.Mutex
+	got    [][]byte
+	closed chan error
+}
+
+func (s *sink) Record(rec []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = append(s.got, append([]byte(nil), rec[:len(rec)-wire.TagLen]...))
+}
+func (s *sink) Flush()           {}
+func (s *sink) Closed(err error) { s.closed <- err }
+
+func (s *sink) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.got)
+}
+
+// station is Neighbours with sinks, for tests.
+type station struct {
+	*Neighbours
+	key *identity.Key
+
+	mu    sync.Mutex
+	sinks map[identity.PubKey]*sink
+}
+
+func newStation(t testing.TB, run bool, change func(*Config)) *station {
+	key, err := identity.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &station{key: key, sinks: map[identity.PubKey]*sink{}}
+	cfg := Config{Key: key, Listen: "127.0.0.1:0", Guard: secure.NewGuard(secure.GuardConfig{}), Receive: s.receive}
+	if change != nil {
+		change(&cfg)
+	}
+	if s.Neighbours, err = Listen(context.Background(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if !run {
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return s
+}
+
+func (s *station) receive(l *Link) Receiver {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := &sink{closed: make(chan error, 1)}
+	s.sinks[l.Peer()] = k
+	return k
+}
+
+func (s *station) sink(from *station) *sink {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sinks[from.key.Public()]
+}
+
+func (s *station) addr() secure.Addr {
+	return secure.Addr{Key: s.key.Public(), HostPort: s.Addr().String()}
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for until := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("waiting for %s", what)
+		}
+	}
+}
+
+func TestRecordsArriveInOrder(t *testing.T) {
+	a, b := newStation(t, true, nil), newStation(t, true, nil)
+	a.AddPeer(b.addr())
+	eventually(t, "the link", func() bool { return a.Link(b.key.Public()) != nil && b.Link(a.key.Public()) != nil })
+	l := a.Link(b.key.Public())
+	const n = 3000
+	for i := range n {
+		l.Send(record(wire.RouteID(1+i%5), uint64(i), 8+i%20000))
+	}
+	eventually(t, "all records", func() bool { return b.sink(a) != nil && b.sink(a).count() == n })
+	last := map[wire.RouteID]int{}
+	for _, rec := range b.sink(a).got {
+		_, marks := split(t, append(append([]byte(nil), rec...), make([]byte, wire.TagLen)...))
+		_, _, route, _ := wire.ParseHeader(rec[wire.LenLen:])
+		if int(marks[0]) < last[route] {
+			t.Fatalf("route %d: record %d after %d", route, marks[0], last[route])
+		}
+		last[route] = int(marks[0])
+	}
+	eventually(t, "a measured round trip", func() bool { return l.RTT() > 0 })
+}
+
+func TestBothDialAtOnce(t *testing.T) {
+	for range 5 {
+		a, b := newStation(t, true, nil), newStation(t, true, nil)
+		a.AddPeer(b.addr())
+		b.AddPeer(a.addr())
+		settled := func() bool {
+			la, lb := a.Link(b.key.Public()), b.Link(a.key.Public())
+			return la != nil && lb != nil && la.nc.LocalAddr().String() == lb.nc.RemoteAddr().String()
+		}
+		eventually(t, "both ends on the same link", settled)
+		time.Sleep(50 * time.Millisecond)
+		eventually(t, "both ends still on the same link", settled)
+	}
+}
+
+func TestRedialsAfterLoss(t *testing.T) {
+	a, b := newStation(t, true, nil), newStation(t, true, nil)
+	a.AddPeer(b.addr())
+	eventually(t, "the link", func() bool { return a.Link(b.key.Public()) != nil })
+	first := a.Link(b.key.Public())
+	first.Abort()
+	eventually(t, "a new link", func() bool { l := a.Link(b.key.Public()); return l != nil && l != first })
+	far := b.sink(a)
+	eventually(t, "the far end's receiver to change", func() bool { return b.sink(a) != far || b.Link(a.key.Public()) != nil })
+}
+
+func TestPeerWithoutKey(t *testing.T) {
+	b := newStation(t, true, nil)
+	asked := make(chan string, 16)
+	a := newStation(t, true, func(c *Config) {
+		c.KeyAt = func(_ context.Context, hostport string) (identity.PubKey, error) {
+			asked <- hostport
+			if len(asked) < 2 {
+				return identity.PubKey{}, fmt.Errorf("not known yet")
+			}
+			return b.key.Public(), nil
+		}
+	})
+	a.AddPeer(secure.Addr{HostPort: b.Addr().String()})
+	eventually(t, "the link", func() bool { return a.Link(b.key.Public()) != nil })
+}
+
+func TestWrongKeyOrNetworkGetsNoLink(t *testing.T) {
+	b := newStation(t, true, func(c *Config) { c.Network = "other" })
+	a := newStation(t, true, nil)
+	a.AddPeer(b.addr())
+	stranger, _ := identity.Generate()
+	a.AddPeer(secure.Addr{Key: stranger.Public(), HostPort: b.Addr().String()})
+	time.Sleep(300 * time.Millisecond)
+	if n := len(a.Links()) + len(b.Links()); n != 0 {
+		t.Errorf("%d links between networks that must not talk", n)
+	}
+}
+
+func TestHostileBytesOnTheLinkPort(t *testing.T) {
+	b := newStation(t, true, nil)
+	for _, garbage := range []string{"GET / HTTP/1.1\r\n\r\n", "\x00", "\xff\xff\xff\xff\xff\xff", string(make([]byte, 4096))} {
+		nc, err := net.Dial("tcp", b.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		nc.Write([]byte(garbage))
+		nc.(*net.TCPConn).CloseWrite()
+		nc.SetReadDeadline(time.Now().Add(patience))
+		if got, _ := io.ReadAll(nc); len(got) != 0 {
+			t.Errorf("%q was answered by %d bytes", garbage, len(got))
+		}
+		nc.Close()
+	}
+	a := newStation(t, true, nil)
+	a.AddPeer(b.addr())
+	eventually(t, "a link in spite of that", func() bool { return a.Link(b.key.Public()) != nil })
+}
+
+// TestBrokenRecordEndsLink sends, over a proper handshake, what is no record.
+func TestBrokenRecordEndsLink(t *testing.T) {
+	for name, bytes := range map[string][]byte{
+		"length zero": {0, 0, 0}, "too long": {0xff, 0xff, 0xff},
+		"not sealed by us": append([]byte{0, 0, 40}, make([]byte, 40)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newStation(t, true, nil)
+			key, _ := identity.Generate()
+			nc, err := net.Dial("tcp", b.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			if _, err := secure.Dial(context.Background(), nc, secure.Config{Local: key, Kind: secure.KindLink}, b.key.Public()); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the link", func() bool { return b.Link(key.Public()) != nil })
+			nc.Write(bytes)
+			eventually(t, "its end", func() bool { return b.Link(key.Public()) == nil })
+		})
+	}
+}
+
+func TestSendAllocatesNothing(t *testing.T) {
+	a, b := newStation(t, true, nil), newStation(t, true, nil)
+	a.AddPeer(b.addr())
+	eventually(t, "the link", func() bool { return a.Link(b.key.Public()) != nil && b.sink(a) != nil })
+	l := a.Link(b.key.Public())
+	span := make([]byte, 0, 64<<10)
+	for i := range 8 {
+		span = append(span, record(7, uint64(i), 1000)...)
+	}
+	fresh := append([]byte(nil), span...)
+	b.sink(a).mu.Lock() // the far end's reader, which allocates here, stands still
+	defer b.sink(a).mu.Unlock()
+	if n := testing.AllocsPerRun(20, func() {
+		copy(span, fresh)
+		l.Send(span)
+	}); n > 0 {
+		t.Errorf("%v allocations for each span", n)
+	}
+}
+
+func BenchmarkSend(b *testing.B) {
+	x, y := newStation(b, true, nil), newStation(b, true, func(c *Config) {
+		c.Receive = func(*Link) Receiver { return discard{} }
+	})
+	x.AddPeer(y.addr())
+	eventually(b, "the link", func() bool { return x.Link(y.key.Public()) != nil })
+	l := x.Link(y.key.Public())
+	span := make([]byte, 0, 128<<10)
+	for range 3 {
+		span = append(span, record(7, 1, 32<<10)...)
+	}
+	b.SetBytes(int64(len(span)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for l.info().Queued > 1<<20 {
+			time.Sleep(50 * time.Microsecond)
+		}
+		l.Send(span)
+	}
+}
+
+type discard struct{}
+
+func (discard) Record([]byte) {}
+func (discard) Flush()        {}
+func (discard) Closed(error)  {}
