@@ -1,0 +1,18 @@
+// Package forward moves records along routes by label switching.
+//
+// A route runs over a chain of links. On each link and in each direction it has a number,
+// picked for the node that receives the records; a [Route] tells this node its part:
+// which numbers arrive from the neighbour before and after, and which to write on records that
+// go on. A rule is bound to the link it was laid on: a record with somebody else's number finds nothing and
+// is dropped.
+//
+//	record on link A, number R ─► rule ─► same bytes on link B, number S   (transit)
+//	                                  └─► Upper.Receive                    (we are an end)
+//
+// Transit is done on the reading goroutine of the inbound link: the number is rewritten in place, and
+// consecutive records for the same link leave as one span, sealed in place in one go. Nothing
+// is allocated, copied or handed over unless the outbound link is congested (then its queues copy).
+//
+// A route ends here when one of its links closes, its queue meets its cap, an end says goodbye or nothing
+// crossed it for its idle time. The other side is told by RouteDown or RouteBye.
+package forward
