@@ -1,0 +1,274 @@
+package app
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/wire"
+)
+
+// Client talks to the node on this host. It holds no connection of its own: each call makes one.
+// Safe for concurrent use.
+type Client struct{ port Port }
+
+// Connect makes a client of the node whose app port is addr. It does not dial: a node that is
+// not up yet is an error of the first call.
+func Connect(addr string) (*Client, error) {
+	port, err := ParseAddr(addr)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{port: port}, nil
+}
+
+// ask sends one request and returns the answer's body and the connection, whose deadline follows ctx
+// until release is called. An ERR answer is a *Refused.
+func (c *Client) ask(ctx context.Context, q Request) (net.Conn, *Reader, []byte, error) {
+	nc, err := connect(ctx, c.port)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
+	r := NewReader(nc)
+	body, err := exchange(nc, r, q)
+	if !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		nc.Close()
+		return nil, nil, nil, err
+	}
+	return nc, r, body, nil
+}
+
+// exchange writes a request and reads the answer.
+func exchange(nc net.Conn, r *Reader, q Request) ([]byte, error) {
+	if _, err := nc.Write(AppendFrame(nil, q.Kind, q.AppendBody(nil))); err != nil {
+		return nil, fmt.Errorf("app: asking the node: %w", err)
+	}
+	kind, body, err := r.Next()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("app: asking the node: %w", err)
+	case kind == Err:
+		return nil, ParseErr(body)
+	case kind < OK || kind > Node:
+		return nil, ErrFrame
+	}
+	return body, nil
+}
+
+// NodeInfo is what the node says of itself or of another node.
+type NodeInfo struct {
+	Key  identity.PubKey `json:"key"`
+	Name string          `json:"name"`
+	// Ports are the TCP ports that our own node listens on; an app that connects to addresses for others keeps
+	// away from them. Empty for another node.
+	Ports []Port `json:"ports,omitempty"`
+}
+
+// maxPorts bounds NodeInfo.Ports.
+const maxPorts = 16
+
+// AppendNode and ParseNode are the body of NODE.
+func AppendNode(b []byte, n NodeInfo) []byte {
+	b = wire.AppendString(append(b, n.Key[:]...), n.Name)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(n.Ports)))
+	for _, p := range n.Ports {
+		b = binary.BigEndian.AppendUint16(b, uint16(p))
+	}
+	return b
+}
+
+// ParseNode is the inverse of AppendNode.
+func ParseNode(body []byte) (n NodeInfo, err error) {
+	r := wire.NewReader(body)
+	n.Key, n.Name = r.Key(), r.String(MaxText)
+	for range r.Count(maxPorts, 2) {
+		n.Ports = append(n.Ports, Port(r.U16()))
+	}
+	return n, r.Done()
+}
+
+// Node returns the key and name of our node.
+func (c *Client) Node(ctx context.Context) (NodeInfo, error) {
+	return c.nodeInfo(ctx, Request{Kind: Info})
+}
+
+// Resolve returns the key of the node of that name, with or without the network's domain.
+func (c *Client) Resolve(ctx context.Context, name string) (identity.PubKey, error) {
+	n, err := c.nodeInfo(ctx, Request{Kind: Resolve, Name: name})
+	return n.Key, err
+}
+
+func (c *Client) nodeInfo(ctx context.Context, q Request) (NodeInfo, error) {
+	nc, _, body, err := c.ask(ctx, q)
+	if err != nil {
+		return NodeInfo{}, err
+	}
+	nc.Close()
+	return ParseNode(body)
+}
+
+// Query asks for apps; zero fields match all.
+type Query struct {
+	Name, Type string
+	Node       identity.PubKey
+}
+
+// Find asks the tracker for apps, through the node and its manager. The node has verified the
+// records' signatures. At most MaxApps are returned.
+func (c *Client) Find(ctx context.Context, q Query) ([]App, error) {
+	nc, _, body, err := c.ask(ctx, Request{Kind: Find, Name: q.Name, Type: q.Type, Key: q.Node})
+	if err != nil {
+		return nil, err
+	}
+	nc.Close()
+	return ParseApps(body)
+}
+
+// DialOptions are the optional parts of Dial.
+type DialOptions struct {
+	Target string // for the far app: at most MaxTarget bytes
+	First  []byte // data that travels with the request: at most MaxFirst bytes
+}
+
+// Dial opens a stream to the app on that port of that node and waits until the app confirmed it.
+// Errors: *Refused, what ctx says, or that our own node is not there.
+func (c *Client) Dial(ctx context.Context, to identity.PubKey, port Port, o DialOptions) (*Conn, error) {
+	if len(o.Target) > MaxTarget || len(o.First) > MaxFirst {
+		return nil, &Refused{Code: wire.CodeBadRequest, Text: "target or first data too long"}
+	}
+	nc, r, _, err := c.ask(ctx, Request{Kind: Dial, Key: to, Port: port, Target: o.Target, First: o.First})
+	if err != nil {
+		return nil, err
+	}
+	return newConn(nc, r, to, o.Target), nil
+}
+
+// ListenOptions say what to listen as.
+type ListenOptions struct {
+	Port Port   // 0: the node picks one
+	Name string // in the tracker; "" keeps the app out of it
+	Type string
+}
+
+// maxWaiting bounds the streams that wait for Accept; the node refuses more after a while.
+const maxWaiting = 256
+
+// Listener takes streams that others open to our port.
+type Listener struct {
+	c    *Client
+	nc   net.Conn
+	port Port
+	in   chan incoming
+	done chan struct{} // closed after err is set
+	err  error
+	once sync.Once
+}
+
+type incoming struct {
+	id     uint64
+	peer   identity.PubKey
+	target string
+}
+
+// Listen takes a port of the node until the Listener is closed. The node publishes the name in the
+// background; if the name belongs to somebody else the Listener fails with CodeDenied.
+func (c *Client) Listen(ctx context.Context, o ListenOptions) (*Listener, error) {
+	if len(o.Name) > MaxName || len(o.Type) > MaxName {
+		return nil, &Refused{Code: wire.CodeBadRequest, Text: fmt.Sprintf("name or type longer than %d bytes", MaxName)}
+	}
+	nc, r, body, err := c.ask(ctx, Request{Kind: Listen, Port: o.Port, Name: o.Name, Type: o.Type})
+	if err != nil {
+		return nil, err
+	}
+	if len(body) != 2 {
+		nc.Close()
+		return nil, ErrFrame
+	}
+	l := &Listener{c: c, nc: nc, port: Port(binary.BigEndian.Uint16(body)), in: make(chan incoming, maxWaiting), done: make(chan struct{})}
+	go l.read(r)
+	return l, nil
+}
+
+// Port is the port that was taken.
+func (l *Listener) Port() Port { return l.port }
+
+// Close gives the port back. Streams that were accepted live on.
+func (l *Listener) Close() error {
+	l.end(net.ErrClosed)
+	return nil
+}
+
+// Done is closed when the listener has ended; Err says why.
+func (l *Listener) Done() <-chan struct{} { return l.done }
+
+// Err returns why the listener ended, nil while it has not.
+func (l *Listener) Err() error {
+	select {
+	case <-l.done:
+		return l.err
+	default:
+		return nil
+	}
+}
+
+func (l *Listener) end(err error) {
+	l.once.Do(func() {
+		l.err = err
+		close(l.done)
+		l.nc.Close()
+	})
+}
+
+func (l *Listener) read(r *Reader) {
+	for {
+		kind, body, err := r.Next()
+		switch {
+		case err != nil:
+			l.end(fmt.Errorf("app: the node is gone: %w", err))
+			return
+		case kind == Err:
+			l.end(ParseErr(body))
+			return
+		}
+		id, peer, target, err := ParseIncoming(body)
+		if kind != Incoming || err != nil {
+			l.end(ErrFrame)
+			return
+		}
+		select {
+		case l.in <- incoming{id, peer, target}:
+		case <-l.done:
+			return
+		}
+	}
+}
+
+// Accept waits for the next stream. The caller then calls Confirm or Reject. Errors: what ended the listener,
+// or ctx's.
+func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-l.done:
+			return nil, l.err
+		case in := <-l.in:
+			nc, r, _, err := l.c.ask(ctx, Request{Kind: Accept, ID: in.id})
+			if errors.As(err, new(*Refused)) {
+				continue // the dialer gave up meanwhile
+			}
+			if err != nil {
+				return nil, err
+			}
+			return newConn(nc, r, in.peer, in.target), nil
+		}
+	}
+}

@@ -1,0 +1,34 @@
+// Package app lets a program use the mesh through the node on its host: dial an app by its node's key and
+// port, listen on a port, and find apps by name or type.
+//
+//	c, err := app.Connect("127.0.0.1:19000")
+//	ln, err := c.Listen(ctx, app.ListenOptions{Port: 7, Name: "echo", Type: "echo"})
+//	conn, err := ln.Accept(ctx)       // conn.Peer() is a proven key
+//	err = conn.Confirm()              // or conn.Reject(app.CodeDenied)
+//
+//	conn, err := c.Dial(ctx, key, 7, app.DialOptions{Target: "anything the far app understands"})
+//
+// # The protocol
+//
+// One connection per stream and per listener, to the abstract Unix socket "viscript/app/PORT" of the
+// network namespace, or to 127.0.0.1:PORT. Each end checks by the kernel's word that the other runs as
+// the same user, before it reads a byte. Frames are
+//
+//	type:u8 │ len:u24 │ body           body ≤ 64 KiB, big-endian
+//
+// The program speaks first, with one request; every request begins with the version, u8 = 1:
+//
+//	DIAL    1  version key:33 port:u16 len:u16 target first…     answered by OK (the far app confirmed) or ERR
+//	LISTEN  2  version port:u16 (0: any) len:u16 name len:u16 type   answered by OK port:u16, then INCOMING…; or ERR, also later
+//	ACCEPT  3  version id:u64                                    answered by OK or ERR; the stream follows
+//	FIND    4  version len:u16 name len:u16 type key:33 or zeros     answered by APPS
+//	INFO    5  version                                           answered by NODE
+//	RESOLVE 6  version len:u16 name                              answered by NODE
+//	OK      16 …     ERR 17  code:u16 len:u16 text
+//	APPS    18 n:u16 { len:u16 name len:u16 type key:33 port:u16 }      NODE 19 key:33 len:u16 name n:u16 { port:u16 }
+//	DATA    32 bytes    FIN 33    RESET 34 code:u16    CONFIRM 35       on a stream, both ways
+//	INCOMING 48 id:u64 key:33 len:u16 target                     to a listener, which answers on a new connection with ACCEPT
+//
+// An accepted stream may carry the dialer's first data at once; the listener's program sends CONFIRM, or
+// RESET with a code, before anything else. A connection that ends without FIN or RESET is a RESET.
+package app

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"encoding/binary"
+
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/wire"
+)
+
+// Request is the first frame of a connection; which fields hold is told by Kind.
+type Request struct {
+	Kind   Kind
+	Key    identity.PubKey // DIAL; FIND, where zero means any
+	Port   Port            // DIAL, LISTEN
+	ID     uint64          // ACCEPT
+	Target string          // DIAL
+	First  []byte          // DIAL; aliases the frame
+	Name   string          // LISTEN, FIND, RESOLVE
+	Type   string          // LISTEN, FIND
+}
+
+// ParseRequest reads a request's body. Errors: ErrFrame.
+func ParseRequest(k Kind, body []byte) (q Request, err error) {
+	r := wire.NewReader(body)
+	q.Kind = k
+	if r.U8() != Version {
+		return q, ErrFrame
+	}
+	switch k {
+	case Dial:
+		q.Key, q.Port, q.Target, q.First = r.Key(), Port(r.U16()), r.String(MaxTarget), r.Rest()
+	case Listen:
+		q.Port, q.Name, q.Type = Port(r.U16()), r.String(MaxName), r.String(MaxName)
+	case Accept:
+		q.ID = r.U64()
+	case Find:
+		q.Name, q.Type, q.Key = r.String(MaxName), r.String(MaxName), r.OptionalKey()
+	case Info:
+	case Resolve:
+		q.Name = r.String(MaxText)
+	default:
+		return q, ErrFrame
+	}
+	if r.Done() != nil || len(q.First) > MaxFirst {
+		return q, ErrFrame
+	}
+	return q, nil
+}
+
+// AppendBody appends q as ParseRequest reads it.
+func (q Request) AppendBody(b []byte) []byte {
+	b = append(b, Version)
+	switch q.Kind {
+	case Dial:
+		b = append(b, q.Key[:]...)
+		b = binary.BigEndian.AppendUint16(b, uint16(q.Port))
+		b = append(wire.AppendString(b, q.Target), q.First...)
+	case Listen:
+		b = binary.BigEndian.AppendUint16(b, uint16(q.Port))
+		b = wire.AppendString(wire.AppendString(b, q.Name), q.Type)
+	case Accept:
+		b = binary.BigEndian.AppendUint64(b, q.ID)
+	case Find:
+		b = wire.AppendString(wire.AppendString(b, q.Name), q.Type)
+		b = append(b, q.Key[:]...)
+	case Resolve:
+		b = wire.AppendString(b, q.Name)
+	}
+	return b
+}
+
+// AppendIncoming and ParseIncoming are the body of INCOMING.
+func AppendIncoming(b []byte, id uint64, peer identity.PubKey, target string) []byte {
+	b = binary.BigEndian.AppendUint64(b, id)
+	b = append(b, peer[:]...)
+	return wire.AppendString(b, target)
+}
+
+// ParseIncoming is the inverse of AppendIncoming.
+func ParseIncoming(body []byte) (id uint64, peer identity.PubKey, target string, err error) {
+	r := wire.NewReader(body)
+	id, peer, target = r.U64(), r.Key(), r.String(MaxTarget)
+	return id, peer, target, r.Done()
+}

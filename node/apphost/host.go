@@ -1,0 +1,363 @@
+package apphost
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/skycoin/viscript/node/app"
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/wire"
+)
+
+// Limits of one node's app socket.
+const (
+	maxConns       = 16384
+	maxListeners   = 256
+	maxPending     = 1024 // streams that wait for an app's ACCEPT
+	incomingQueue  = 256  // of one listener
+	firstAutoPort  = 49152
+	requestTimeout = 5 * time.Second
+	acceptTimeout  = 10 * time.Second
+	dialTimeout    = 60 * time.Second
+	findTimeout    = 15 * time.Second
+)
+
+// Stream is a stream of a session, as apps see it.
+type Stream interface {
+	Pipe
+	Remote() identity.PubKey
+	Port() uint16
+	Target() string
+	Confirm()
+}
+
+// Mesh is what apps ask the node for.
+type Mesh interface {
+	Dial(ctx context.Context, to identity.PubKey, port uint16, target string, first []byte) (Stream, error)
+	Find(ctx context.Context, name, kind string, node identity.PubKey) ([]app.App, error)
+	Resolve(ctx context.Context, name string) (app.NodeInfo, error)
+	Self() app.NodeInfo
+	// Publish keeps an app in the tracker until the returned function is called. It does not block; an error that
+	// will not pass (the name is another's) goes to failed.
+	Publish(a app.App, failed func(error)) (withdraw func())
+}
+
+// Host serves the app socket of one node.
+type Host struct {
+	mesh Mesh
+	log  *slog.Logger
+	lns  []net.Listener
+	port app.Port
+
+	mu        sync.Mutex // guards the following
+	conns     map[net.Conn]struct{}
+	listeners map[app.Port]*listener
+	pending   map[uint64]Stream
+	nextID    uint64
+	closed    bool
+	wg        sync.WaitGroup
+}
+
+// listener is an app that takes streams on a port.
+type listener struct {
+	app.App
+	in   chan []byte // bodies of INCOMING; full: the stream is refused
+	fail chan error  // at most one
+}
+
+// Listen opens the app socket on a port of this host: loopback TCP, and the abstract Unix socket.
+func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	h := &Host{
+		mesh: mesh, log: log, port: port,
+		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, pending: map[uint64]Stream{},
+	}
+	tcp, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
+	if err != nil {
+		return nil, fmt.Errorf("opening the app port %d: %w", port, err)
+	}
+	unix, err := net.Listen("unix", app.SocketName(port))
+	if err != nil {
+		tcp.Close()
+		return nil, fmt.Errorf("opening the app socket %s: %w", app.SocketName(port), err)
+	}
+	h.lns = []net.Listener{tcp, unix}
+	return h, nil
+}
+
+// Run serves until ctx ends, then ends every connection and returns nil when all is quiet.
+func (h *Host) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, h.closeAll)
+	defer stop()
+	var accepting sync.WaitGroup
+	for _, ln := range h.lns {
+		accepting.Go(func() { h.accept(ctx, ln) })
+	}
+	accepting.Wait()
+	h.closeAll()
+	h.wg.Wait()
+	return nil
+}
+
+func (h *Host) closeAll() {
+	for _, ln := range h.lns {
+		ln.Close()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for c := range h.conns {
+		c.Close()
+	}
+}
+
+func (h *Host) accept(ctx context.Context, ln net.Listener) {
+	for {
+		nc, err := ln.Accept()
+		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			h.log.Warn("accepting apps", "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		h.mu.Lock()
+		if h.closed || len(h.conns) >= maxConns {
+			nc.Close()
+		} else {
+			h.conns[nc] = struct{}{}
+			h.wg.Go(func() { h.serve(ctx, nc) })
+		}
+		h.mu.Unlock()
+	}
+}
+
+// serve handles one connection of an app of our own user.
+func (h *Host) serve(ctx context.Context, nc net.Conn) {
+	defer func() {
+		nc.Close()
+		h.mu.Lock()
+		delete(h.conns, nc)
+		h.mu.Unlock()
+	}()
+	if uid, err := app.PeerUID(nc); err != nil || uid != os.Getuid() {
+		h.log.Warn("refusing an app of another user", "uid", uid, "err", err)
+		return
+	}
+	nc.SetReadDeadline(time.Now().Add(requestTimeout))
+	r, w := app.NewReader(nc), app.NewWriter(nc)
+	kind, body, err := r.Next()
+	if err != nil {
+		return
+	}
+	q, err := app.ParseRequest(kind, body)
+	if err != nil {
+		w.Fail(&wire.Refused{Code: wire.CodeBadRequest, Text: err.Error()})
+		return
+	}
+	nc.SetReadDeadline(time.Time{})
+	if err := h.answer(ctx, nc, r, w, q); err != nil {
+		w.Fail(err)
+	}
+}
+
+// answer acts on a request; an error goes back as ERR.
+func (h *Host) answer(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+	switch q.Kind {
+	case app.Dial:
+		return h.dial(ctx, nc, r, w, q)
+	case app.Listen:
+		return h.listen(nc, r, w, q)
+	case app.Accept:
+		return h.take(nc, r, w, q.ID)
+	case app.Find:
+		ctx, cancel := context.WithTimeout(ctx, findTimeout)
+		defer cancel()
+		apps, err := h.mesh.Find(ctx, q.Name, q.Type, q.Key)
+		if err != nil {
+			return err
+		}
+		return w.Frame(app.Apps, app.AppendApps(nil, apps[:min(len(apps), app.MaxApps)]))
+	case app.Info:
+		return writeNode(w, h.mesh.Self())
+	case app.Resolve:
+		ctx, cancel := context.WithTimeout(ctx, findTimeout)
+		defer cancel()
+		n, err := h.mesh.Resolve(ctx, q.Name)
+		if err != nil {
+			return err
+		}
+		return writeNode(w, n)
+	}
+	return &wire.Refused{Code: wire.CodeBadRequest, Text: "unknown request"}
+}
+
+// dial opens a stream and pumps it.
+func (h *Host) dial(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	st, err := h.mesh.Dial(ctx, q.Key, uint16(q.Port), q.Target, q.First)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = &wire.Refused{Code: wire.CodeTimeout, Text: "the far node did not answer"}
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.Frame(app.OK, nil); err != nil {
+		st.Reset(wire.CodeCancelled)
+		return nil
+	}
+	pump(nc, r, w, st, nil)
+	return nil
+}
+
+// listen keeps a port for an app until it hangs up.
+func (h *Host) listen(nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+	l := &listener{
+		App: app.App{Name: q.Name, Type: q.Type, Node: h.mesh.Self().Key},
+		in:  make(chan []byte, incomingQueue), fail: make(chan error, 1),
+	}
+	if err := h.takePort(l, q.Port); err != nil {
+		return err
+	}
+	defer h.freePort(l)
+	if err := w.Frame(app.OK, binary.BigEndian.AppendUint16(nil, uint16(l.Port))); err != nil {
+		return nil
+	}
+	if l.Name != "" {
+		withdraw := h.mesh.Publish(l.App, func(err error) {
+			select {
+			case l.fail <- err:
+			default:
+			}
+		})
+		defer withdraw()
+	}
+	gone := make(chan struct{})
+	h.wg.Go(func() { // an app says nothing more on this connection: any byte or the end ends it
+		r.Next()
+		close(gone)
+	})
+	for {
+		select {
+		case body := <-l.in:
+			if w.Frame(app.Incoming, body) != nil {
+				return nil
+			}
+		case err := <-l.fail:
+			return err
+		case <-gone:
+			return nil
+		}
+	}
+}
+
+func (h *Host) takePort(l *listener, port app.Port) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.listeners) >= maxListeners {
+		return &wire.Refused{Code: wire.CodeBusy, Text: "too many apps listen on this node"}
+	}
+	if port == 0 {
+		for port = firstAutoPort; h.listeners[port] != nil; port++ {
+		}
+	}
+	if other := h.listeners[port]; other != nil {
+		return &wire.Refused{Code: wire.CodeBusy, Text: fmt.Sprintf("port %d of this node is taken by app %q", port, other.Name)}
+	}
+	l.Port = port
+	h.listeners[port] = l
+	return nil
+}
+
+func (h *Host) freePort(l *listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.listeners, l.Port)
+}
+
+// Incoming hands a stream that a peer opened to the app on its port. It does not block; without
+// an app, or when too many wait, the stream is refused.
+func (h *Host) Incoming(st Stream) {
+	h.mu.Lock()
+	l := h.listeners[app.Port(st.Port())]
+	if l == nil || h.closed {
+		h.mu.Unlock()
+		st.Reset(wire.CodeNoListener)
+		return
+	}
+	if len(h.pending) >= maxPending {
+		h.mu.Unlock()
+		st.Reset(wire.CodeBusy)
+		return
+	}
+	h.nextID++
+	id := h.nextID
+	h.pending[id] = st
+	h.mu.Unlock()
+	select {
+	case l.in <- app.AppendIncoming(nil, id, st.Remote(), st.Target()):
+	default:
+		h.refuse(id, wire.CodeBusy)
+		return
+	}
+	time.AfterFunc(acceptTimeout, func() { h.refuse(id, wire.CodeTimeout) })
+}
+
+// refuse resets a stream that still waits for its app.
+func (h *Host) refuse(id uint64, code wire.Code) {
+	if st := h.unpend(id); st != nil {
+		st.Reset(code)
+	}
+}
+
+func (h *Host) unpend(id uint64) Stream {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	st := h.pending[id]
+	delete(h.pending, id)
+	return st
+}
+
+// take gives a waiting stream to the app that asks for it.
+func (h *Host) take(nc net.Conn, r *app.Reader, w *app.Writer, id uint64) error {
+	st := h.unpend(id)
+	if st == nil {
+		return &wire.Refused{Code: wire.CodeGone, Text: "that stream waits no more"}
+	}
+	if err := w.Frame(app.OK, nil); err != nil {
+		st.Reset(wire.CodeInternal)
+		return nil
+	}
+	pump(nc, r, w, st, st.Confirm)
+	return nil
+}
+
+// Listening lists the apps that listen.
+func (h *Host) Listening() []app.App {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	apps := make([]app.App, 0, len(h.listeners))
+	for _, l := range h.listeners {
+		apps = append(apps, l.App)
+	}
+	return apps
+}
+
+func writeNode(w *app.Writer, n app.NodeInfo) error {
+	return w.Frame(app.Node, app.AppendNode(nil, n))
+}
