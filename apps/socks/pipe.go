@@ -1,0 +1,228 @@
+package socks
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// Buffer sizes, in bytes. A half that waits for data holds a small buffer, one that carries
+// bulk a large one: 4,096 idle connections then cost 32 MiB, not 512.
+const (
+	smallBuffer = 4 << 10
+	largeBuffer = 64 << 10
+	shortRead   = 16 << 10 // a large read that brings less goes back to the small buffer
+)
+
+// buffers lends copy buffers. The zero value is ready; safe for concurrent use.
+type buffers struct {
+	small, large sync.Pool // of *[smallBuffer]byte, *[largeBuffer]byte
+}
+
+// loan is one borrowed buffer.
+type loan struct {
+	from  *buffers
+	small *[smallBuffer]byte
+	large *[largeBuffer]byte
+}
+
+// bytes returns the buffer, borrowing a small one if there is none.
+func (l *loan) bytes() []byte {
+	if l.large != nil {
+		return l.large[:]
+	}
+	if l.small == nil {
+		l.small, _ = l.from.small.Get().(*[smallBuffer]byte)
+		if l.small == nil {
+			l.small = new([smallBuffer]byte)
+		}
+	}
+	return l.small[:]
+}
+
+// fit picks the size of the next buffer by what the last read brought.
+func (l *loan) fit(n int) {
+	switch {
+	case l.large == nil && n == smallBuffer:
+		l.giveBack()
+		l.large, _ = l.from.large.Get().(*[largeBuffer]byte)
+		if l.large == nil {
+			l.large = new([largeBuffer]byte)
+		}
+	case l.large != nil && n < shortRead:
+		l.giveBack()
+	}
+}
+
+func (l *loan) giveBack() {
+	if l.small != nil {
+		l.from.small.Put(l.small)
+		l.small = nil
+	}
+	if l.large != nil {
+		l.from.large.Put(l.large)
+		l.large = nil
+	}
+}
+
+// copyHalf moves bytes until src ends (nil) or either side fails, and counts what dst took.
+// It allocates nothing per read. bulk, if not nil, is dst as an io.ReaderFrom, which then
+// takes over while much comes at a time.
+func copyHalf(dst io.Writer, src io.Reader, count *atomic.Uint64, from *buffers, bulk io.ReaderFrom) error {
+	l := loan{from: from}
+	defer l.giveBack()
+	for {
+		b := l.bytes()
+		n, err := src.Read(b)
+		if n > 0 {
+			m, werr := dst.Write(b[:n])
+			count.Add(uint64(max(m, 0)))
+			if werr != nil {
+				return werr
+			}
+			if m < n {
+				return io.ErrShortWrite
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if bulk != nil && n == smallBuffer {
+			l.giveBack()
+			if ended, err := takeOver(bulk, src, count); ended || err != nil {
+				return err
+			}
+			continue
+		}
+		l.fit(n)
+	}
+}
+
+// takeOver lets dst read src itself for one burst; ended tells that src came to its end.
+func takeOver(dst io.ReaderFrom, src io.Reader, count *atomic.Uint64) (ended bool, err error) {
+	b := burst{src: src, count: count}
+	if _, err := dst.ReadFrom(&b); err != nil {
+		return false, err
+	}
+	if errors.Is(b.err, io.EOF) {
+		return true, nil
+	}
+	return false, b.err
+}
+
+// counted is a writer that counts what it took.
+type counted struct {
+	io.Writer
+	count *atomic.Uint64
+}
+
+// Write implements io.Writer.
+func (c counted) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	c.count.Add(uint64(max(n, 0)))
+	return n, err
+}
+
+// burst is what an io.ReaderFrom reads: src, as long as it gives much at a time. After a
+// short read it feigns an end, so that the taker's large buffer is free while src is idle.
+type burst struct {
+	src   io.Reader
+	count *atomic.Uint64
+	over  bool
+	err   error // of src
+}
+
+// Read implements io.Reader.
+func (b *burst) Read(p []byte) (int, error) {
+	if b.over {
+		return 0, io.EOF
+	}
+	n, err := b.src.Read(p)
+	b.count.Add(uint64(n))
+	b.err = err
+	b.over = err != nil || n < shortRead
+	if n == 0 && b.over {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// junction joins a TCP connection and a mesh stream.
+type junction struct {
+	tcp  *net.TCPConn
+	mesh Stream
+
+	once sync.Once // guards the breaking
+	err  error     // what broke it; read after both halves ended
+}
+
+// pipe carries bytes both ways until both ends closed their halves (nil) or one side
+// breaks or ctx ends; what breaks on one side is reset on the other. fromTCP counts what
+// the mesh took of tcp's bytes, fromMesh the other way. Both sides are closed on return.
+func pipe(ctx context.Context, tcp *net.TCPConn, mesh Stream, fromTCP, fromMesh *atomic.Uint64, from *buffers) error {
+	j := &junction{tcp: tcp, mesh: mesh}
+	stop := context.AfterFunc(ctx, func() { j.abort(context.Cause(ctx)) })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		j.end(tcp, j.toTCP(fromMesh, from))
+	}()
+	j.end(mesh, j.toMesh(fromTCP, from))
+	<-done
+	if !stop() {
+		j.abort(context.Cause(ctx))
+	}
+	j.once.Do(func() {
+		tcp.Close()
+		mesh.Close()
+	})
+	return j.err
+}
+
+// toTCP carries the half from the mesh.
+func (j *junction) toTCP(count *atomic.Uint64, from *buffers) error {
+	if w, ok := j.mesh.(io.WriterTo); ok {
+		_, err := w.WriteTo(counted{j.tcp, count})
+		return err
+	}
+	return copyHalf(j.tcp, j.mesh, count, from, nil)
+}
+
+// toMesh carries the half to the mesh.
+func (j *junction) toMesh(count *atomic.Uint64, from *buffers) error {
+	bulk, _ := j.mesh.(io.ReaderFrom)
+	return copyHalf(j.mesh, j.tcp, count, from, bulk)
+}
+
+// end passes the end of a half on to the side it went to.
+func (j *junction) end(dst interface{ CloseWrite() error }, err error) {
+	if err != nil {
+		j.abort(err)
+		return
+	}
+	// An error here means that the far side is already gone, with nothing left to deliver;
+	// breaking the junction could destroy what the other half still has under way.
+	_ = dst.CloseWrite()
+}
+
+// abort resets both sides, once.
+func (j *junction) abort(err error) {
+	j.once.Do(func() {
+		j.err = err
+		resetTCP(j.tcp)
+		j.mesh.Reset(Gone.Code())
+		j.mesh.Close()
+	})
+}
+
+// resetTCP closes with RST instead of FIN and discards what was not yet sent.
+func resetTCP(c *net.TCPConn) {
+	_ = c.SetLinger(0)
+	c.Close()
+}
