@@ -1,0 +1,125 @@
+package signal
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// ID is the number of a started app: counted up from 1, never reused, also not after a restart.
+type ID uint64
+
+// State of an app in the table.
+type State string
+
+// The states. Starting lasts until the child reported ready (or, for a program that does
+// not speak signal, for a moment); Unreachable is a running child whose connection is gone.
+const (
+	Starting    State = "starting"
+	Running     State = "running"
+	Ready       State = "ready"
+	Unreachable State = "unreachable"
+	Stopping    State = "stopping"
+	Exited      State = "exited"
+	Failed      State = "failed"
+)
+
+// StartRequest asks the signal server to start a child. Paths are absolute and the
+// arguments final: names, defaults and relative paths are the console's business.
+type StartRequest struct {
+	App  string            `json:"app"`
+	Path string            `json:"path"`
+	Args []string          `json:"args"`
+	Dir  string            `json:"dir,omitempty"`
+	Env  map[string]string `json:"env,omitempty"`
+	// Daemon apps are never attached to a terminal and outlive the console (next: keeper).
+	Daemon bool `json:"daemon,omitempty"`
+}
+
+// App is one row of the table of apps.
+type App struct {
+	ID       ID         `json:"id"`
+	App      string     `json:"app"`
+	Pid      int        `json:"pid"` // 0 when it does not run
+	State    State      `json:"state"`
+	Command  string     `json:"command"` // path and arguments, quoted where a shell would want it
+	Started  time.Time  `json:"started"`
+	Ended    *time.Time `json:"ended,omitempty"`
+	ExitCode *int       `json:"exit_code,omitempty"` // 128+n when signal n ended it
+	Reason   string     `json:"reason,omitempty"`    // why it ended or failed, in words
+	Signal   bool       `json:"signal"`              // it registered as a signal client
+	Status   string     `json:"status,omitempty"`    // the last status line it sent
+	Log      string     `json:"log"`                 // path of its output log
+}
+
+// Usage is what `res_usage` shows: the kernel's word on the whole process tree, and, from
+// a signal client, the app's own. Sizes in bytes; CPU percent of one core since the last question (or the start).
+type Usage struct {
+	ID             ID      `json:"id"`
+	Pid            int     `json:"pid"`
+	Processes      int     `json:"processes"`
+	Threads        int     `json:"threads"`
+	RSSBytes       uint64  `json:"rss_bytes"`
+	PeakRSSBytes   uint64  `json:"peak_rss_bytes"`
+	VirtualBytes   uint64  `json:"virtual_bytes"`
+	CPUPercent     float64 `json:"cpu_percent"`
+	CPUSeconds     float64 `json:"cpu_seconds"`
+	ReadBytes      uint64  `json:"read_bytes"`
+	WrittenBytes   uint64  `json:"written_bytes"`
+	OpenFiles      int     `json:"open_files"`
+	UptimeSeconds  float64 `json:"uptime_seconds"`
+	VolSwitches    uint64  `json:"voluntary_switches"`
+	InvolSwitches  uint64  `json:"involuntary_switches"`
+	Goroutines     int     `json:"goroutines"` // 0 when the app does not tell
+	HeapBytes      uint64  `json:"heap_bytes"`
+	HeapObjects    uint64  `json:"heap_objects"`
+	GCRuns         uint64  `json:"gc_runs"`
+	GCPauseSeconds float64 `json:"gc_pause_seconds"`
+}
+
+// Rung of the stop ladder that ended an app.
+type Rung string
+
+// The rungs, in order. RungGone: it had ended before.
+const (
+	RungGone     Rung = "gone"
+	RungShutdown Rung = "shutdown"
+	RungTerm     Rung = "term"
+	RungKill     Rung = "kill"
+)
+
+// StopReport is the outcome of a stop.
+type StopReport struct {
+	ID        ID    `json:"id"`
+	Pid       int   `json:"pid"`
+	Rung      Rung  `json:"rung"`
+	ExitCode  int   `json:"exit_code"`
+	Survivors []int `json:"survivors,omitempty"` // pids that outlived SIGKILL (uninterruptible sleep)
+}
+
+// PingReport is the outcome of a ping.
+type PingReport struct {
+	ID    ID      `json:"id"`
+	RTTms float64 `json:"rtt_ms"`
+}
+
+// Event is one entry of the stream of what happened. Seq counts up from 1 in one state folder.
+type Event struct {
+	Seq    uint64          `json:"seq"`
+	Time   time.Time       `json:"time"`
+	ID     ID              `json:"id,omitempty"`
+	App    string          `json:"app,omitempty"`
+	Kind   string          `json:"kind"` // started registered ready status exited failed stopped refused app
+	Text   string          `json:"text"`
+	Fields json.RawMessage `json:"fields,omitempty"` // of an app's own event
+}
+
+// Command is something an app can be told from the console: `tell ID NAME ARGS`.
+type Command struct {
+	Name string `json:"name"`
+	Args string `json:"args,omitempty"` // how to write the arguments, for help
+	Help string `json:"help"`
+	// Run answers with any value that encodes as JSON; a string is shown as it is, a struct or slice
+	// as a table. It is called on its own goroutine; ctx ends at the caller's deadline.
+	Run func(ctx context.Context, args []string) (any, error) `json:"-"`
+}
