@@ -260,7 +260,7 @@ func BenchmarkSend(b *testing.B) {
 	b.SetBytes(int64(len(span)))
 	b.ReportAllocs()
 	for b.Loop() {
-		for l.info().Queued > 1<<20 {
+		for l.Queued() > 1<<20 {
 			time.Sleep(50 * time.Microsecond)
 		}
 		l.Send(span)

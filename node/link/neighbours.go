@@ -260,12 +260,16 @@ func (n *Neighbours) Links() []Info {
 	return infos
 }
 
-func (l *Link) info() Info {
+// Queued is how many bytes wait for the neighbour.
+func (l *Link) Queued() int {
 	l.out.mu.Lock()
-	queued := l.out.q.bytes + len(l.out.tail)
-	l.out.mu.Unlock()
+	defer l.out.mu.Unlock()
+	return l.out.q.bytes + len(l.out.tail)
+}
+
+func (l *Link) info() Info {
 	return Info{
 		Peer: l.peer, Carrier: l.carrier, Addr: l.nc.RemoteAddr().String(), Dialed: l.dialer, Since: l.since,
-		RTT: l.RTT(), SentBytes: l.sentBytes.Load(), RecvBytes: l.recvBytes.Load(), Queued: queued,
+		RTT: l.RTT(), SentBytes: l.sentBytes.Load(), RecvBytes: l.recvBytes.Load(), Queued: l.Queued(),
 	}
 }

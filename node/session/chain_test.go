@@ -317,3 +317,17 @@ func BenchmarkStream(b *testing.B) {
 		})
 	}
 }
+
+func TestStreamToOurOwnNode(t *testing.T) {
+	c := newChain(t, 1)
+	near, far := c.dial("self", []byte("hello"))
+	go func() {
+		far.WriteTo(far)
+		far.CloseWrite()
+	}()
+	near.Write(make([]byte, 3<<20))
+	near.CloseWrite()
+	if b, err := io.ReadAll(near); err != nil || len(b) != 5+(3<<20) {
+		t.Fatalf("%d bytes came back, %v", len(b), err)
+	}
+}

@@ -30,7 +30,7 @@ type Config struct {
 	// Accept takes a stream that a peer opened. It is called on a reading goroutine and must not block: it
 	// arranges that somebody calls Confirm, or Reset.
 	Accept func(*Stream)
-	// Over is told of every session that ended, once; nil: nobody. It must not block.
+	// Over is told of every session over a route that ended, once; nil: nobody. It must not block.
 	Over func(*Session)
 	Log  *slog.Logger
 }
@@ -130,7 +130,7 @@ func (h *Host) over(s *Session, err error) {
 	if !errors.Is(err, errClosed) {
 		h.log.Info("session down", "peer", s.remote.Short(), "err", err)
 	}
-	if h.cfg.Over != nil {
+	if h.cfg.Over != nil && s.remote != h.cfg.Key.Public() {
 		h.cfg.Over(s)
 	}
 }
@@ -180,7 +180,11 @@ func (h *Host) session(ctx context.Context, dst identity.PubKey) (*Session, erro
 func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *laying) {
 	ctx, cancel := context.WithTimeout(ctx, 2*handshakeTimeout)
 	defer cancel()
-	s, err := h.cfg.Lay(ctx, dst)
+	lay := h.cfg.Lay
+	if dst == h.cfg.Key.Public() {
+		lay = func(ctx context.Context, _ identity.PubKey) (*Session, error) { return h.loopback(ctx) }
+	}
+	s, err := lay(ctx, dst)
 	if err == nil {
 		h.start(ctx, s)
 		select {

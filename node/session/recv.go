@@ -129,13 +129,16 @@ func (s *Session) opened(f frame) error {
 		s.mu.Unlock()
 		return errProtocol
 	}
-	if s.theirs >= maxStreams {
+	var st *Stream
+	if s.theirs < maxStreams {
+		st = s.newStreamLocked(f.sid, f.port, string(f.data))
+	}
+	if st == nil {
 		s.mu.Unlock()
 		s.sendControl(frame{kind: frameReset, sid: f.sid, code: wire.CodeBusy})
 		return nil
 	}
 	s.theirs++
-	st := s.newStreamLocked(f.sid, f.port, string(f.data))
 	st.credit = uint64(f.credit)
 	s.mu.Unlock()
 	s.host.cfg.Accept(st)

@@ -13,6 +13,8 @@ import (
 	"github.com/skycoin/viscript/node/wire"
 )
 
+var errTooMany = &wire.Refused{Code: wire.CodeBusy, Text: "too many streams to that node"}
+
 // closeLinger is how long a stream that we closed waits for the peer's FIN.
 const closeLinger = 30 * time.Second
 
@@ -48,11 +50,14 @@ type Stream struct {
 	writeBy   deadline
 }
 
-// newStreamLocked makes a stream and enters it. The caller holds s.mu.
+// newStreamLocked makes a stream and enters it; nil when no credit is left for it. The caller holds s.mu.
 func (s *Session) newStreamLocked(id uint32, port uint16, target string) *Stream {
 	st := &Stream{s: s, id: id, port: port, target: target, granted: time.Now()}
 	st.readable.L, st.writable.L = &st.mu, &st.mu
-	st.window = min(firstCredit, max(MaxFirst, (budget-s.granted)/(len(s.streams)+1)))
+	st.window = min(firstCredit, max(MaxFirst, budgetShare/(len(s.streams)+1)))
+	if s.granted+st.window > budget {
+		return nil
+	}
 	st.limit = uint64(st.window)
 	s.granted += st.window
 	s.streams[id] = st
@@ -75,11 +80,14 @@ func (s *Session) Open(ctx context.Context, port uint16, target string, first []
 	}
 	if len(s.streams)-s.theirs >= maxStreams {
 		s.mu.Unlock()
-		return nil, &wire.Refused{Code: wire.CodeBusy, Text: "too many streams to that node"}
+		return nil, errTooMany
 	}
 	st := s.newStreamLocked(s.nextID, port, target)
 	s.nextID += 2
 	s.mu.Unlock()
+	if st == nil {
+		return nil, errTooMany
+	}
 	st.credit, st.sent = MaxFirst, uint64(len(first))
 	s.sendFrame(frame{kind: frameOpen, sid: st.id, port: port, credit: uint32(st.window), data: []byte(target)}, first)
 	if err := st.wait(ctx); err != nil {
