@@ -325,8 +325,10 @@ func TestStreamToOurOwnNode(t *testing.T) {
 		far.WriteTo(far)
 		far.CloseWrite()
 	}()
-	near.Write(make([]byte, 3<<20))
-	near.CloseWrite()
+	go func() {
+		near.Write(make([]byte, 3<<20))
+		near.CloseWrite()
+	}()
 	if b, err := io.ReadAll(near); err != nil || len(b) != 5+(3<<20) {
 		t.Fatalf("%d bytes came back, %v", len(b), err)
 	}
