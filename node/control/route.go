@@ -1,0 +1,129 @@
+package control
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/wire"
+)
+
+// RouteRequest asks for a route from the asker to Dst. Hops are links: 1 is direct.
+type RouteRequest struct {
+	Dst     identity.PubKey
+	MinHops uint8             // 0: any
+	MaxHops uint8             // 0: any; the protocol's limit is MaxHops
+	Via     []identity.PubKey // nodes to pass, in this order; at most MaxVia
+}
+
+// Append appends the body of the message.
+func (q RouteRequest) Append(dst []byte) []byte {
+	dst = append(dst, q.Dst[:]...)
+	dst = append(dst, q.MinHops, q.MaxHops)
+	return appendKeys(dst, q.Via)
+}
+
+// ParseRouteRequest reads the body of the message.
+func ParseRouteRequest(b []byte) (RouteRequest, error) {
+	r := wire.NewReader(b)
+	q := RouteRequest{Dst: r.Key(), MinHops: r.U8(), MaxHops: r.U8(), Via: readKeys(r, MaxVia)}
+	return q, finish(r, true, q.check)
+}
+
+func (q RouteRequest) check() error {
+	switch {
+	case q.Dst.IsZero():
+		return malformed("a route to nobody")
+	case q.MinHops > MaxHops || q.MaxHops > MaxHops:
+		return malformed("a route of more than %d hops", MaxHops)
+	case q.MaxHops != 0 && q.MinHops > q.MaxHops:
+		return malformed("a route of at least %d and at most %d hops", q.MinHops, q.MaxHops)
+	case len(q.Via) > MaxVia:
+		return malformed("a route via %d nodes, want at most %d", len(q.Via), MaxVia)
+	case hasTwice(q.Via) || slices.Contains(q.Via, q.Dst):
+		return malformed("a route that passes a node twice")
+	}
+	return nil
+}
+
+// Route is a route that is in place.
+type Route struct {
+	Key  RouteKey
+	Path []identity.PubKey // Src..Dst, no node twice
+}
+
+// Append appends the answer to a route request.
+func (t Route) Append(dst []byte) []byte {
+	return appendKeys(append(dst, t.Key[:]...), t.Path)
+}
+
+// ParseRoute reads the answer to a route request.
+func ParseRoute(b []byte) (t Route, err error) {
+	r := wire.NewReader(b)
+	r.Fixed(t.Key[:])
+	t.Path = readKeys(r, MaxHops+1)
+	return t, finish(r, true, t.check)
+}
+
+func (t Route) check() error {
+	if len(t.Path) < 2 || len(t.Path) > MaxHops+1 || hasTwice(t.Path) {
+		return malformed("a route whose path is none")
+	}
+	return nil
+}
+
+// hasTwice is for short lists.
+func hasTwice(keys []identity.PubKey) bool {
+	for i, k := range keys {
+		if slices.Contains(keys[:i], k) {
+			return true
+		}
+	}
+	return false
+}
+
+func appendKeys(dst []byte, keys []identity.PubKey) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(keys)))
+	for i := range keys {
+		dst = append(dst, keys[i][:]...)
+	}
+	return dst
+}
+
+func readKeys(r *wire.Reader, max int) []identity.PubKey {
+	n := r.Count(max, identity.PubKeyLen)
+	if n == 0 {
+		return nil
+	}
+	keys := make([]identity.PubKey, n)
+	for i := range keys {
+		keys[i] = r.Key()
+	}
+	return keys
+}
+
+// appendKey and parseKey are the body of an answer that is one key.
+func appendKey(dst []byte, k identity.PubKey) []byte { return append(dst, k[:]...) }
+
+func parseKey(b []byte) (identity.PubKey, error) {
+	r := wire.NewReader(b)
+	k := r.Key()
+	return k, r.Done()
+}
+
+// AppendText appends the body of a request that is one string.
+func AppendText(dst []byte, s string) []byte { return wire.AppendString(dst, s) }
+
+// ParseName reads the body of a name request.
+func ParseName(b []byte) (string, error) {
+	r := wire.NewReader(b)
+	s := r.String(MaxNameLen)
+	return s, finish(r, true, func() error { return CheckName(s) })
+}
+
+// ParseAddress reads the body of an address request; the address is canonical.
+func ParseAddress(b []byte) (string, error) {
+	r := wire.NewReader(b)
+	s := r.String(MaxAddrLen)
+	return s, finish(r, true, func() error { return checkAddrs([]string{s}) })
+}
