@@ -1,0 +1,124 @@
+package node
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/skycoin/viscript/node/app"
+	"github.com/skycoin/viscript/node/apphost"
+	"github.com/skycoin/viscript/node/control"
+	"github.com/skycoin/viscript/node/identity"
+)
+
+// Publishing of apps in the tracker.
+const (
+	publishEvery   = 30 * time.Second
+	publishRetry   = 2 * time.Second
+	publishTimeout = 10 * time.Second
+)
+
+// mesh is what apps can ask; it implements apphost.Mesh.
+type mesh struct{ n *Node }
+
+// Dial opens a stream to an app at another node.
+func (m mesh) Dial(ctx context.Context, to identity.PubKey, port uint16, target string, first []byte) (apphost.Stream, error) {
+	st, err := m.n.sessions.Dial(ctx, to, port, target, first)
+	if err != nil {
+		return nil, refused(err, "the far node did not answer in time")
+	}
+	return st, nil
+}
+
+// Find asks the tracker.
+func (m mesh) Find(ctx context.Context, name, kind string, node identity.PubKey) ([]app.App, error) {
+	recs, err := m.n.manager.FindApps(ctx, control.AppQuery{Name: name, Type: kind, Key: node})
+	if err != nil {
+		return nil, refused(err, "the node manager did not answer: looking for apps")
+	}
+	apps := make([]app.App, len(recs))
+	for i, r := range recs {
+		apps[i] = app.App{Name: r.Name, Type: r.Type, Node: r.Node, Port: app.Port(r.Port)}
+	}
+	return apps, nil
+}
+
+// Resolve asks the manager for a node's key.
+func (m mesh) Resolve(ctx context.Context, name string) (app.NodeInfo, error) {
+	key, err := m.n.manager.ResolveName(ctx, name)
+	if err != nil {
+		return app.NodeInfo{}, refused(err, "the node manager did not answer: resolving a name")
+	}
+	return app.NodeInfo{Key: key, Name: name}, nil
+}
+
+// Self is this node.
+func (m mesh) Self() app.NodeInfo {
+	info := app.NodeInfo{Key: m.n.cfg.Key.Public(), Name: m.n.cfg.Name, Ports: []app.Port{m.n.cfg.AppPort}}
+	if at, ok := m.n.links.Addr().(*net.TCPAddr); ok {
+		info.Ports = append(info.Ports, app.Port(at.Port))
+	}
+	return info
+}
+
+// Publish keeps an app's record in the tracker.
+func (m mesh) Publish(a app.App, failed func(error)) (withdraw func()) {
+	gone := make(chan struct{})
+	m.n.work.do(func(ctx context.Context) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		m.n.work.do(func(context.Context) {
+			select {
+			case <-gone:
+				cancel()
+			case <-ctx.Done():
+			}
+		})
+		m.keepPublished(ctx, a, failed)
+	})
+	return func() { close(gone) }
+}
+
+// keepPublished renews the record until ctx ends, and then takes it back.
+func (m mesh) keepPublished(ctx context.Context, a app.App, failed func(error)) {
+	for ctx.Err() == nil {
+		wait := publishEvery
+		err := m.register(ctx, a)
+		switch {
+		case err == nil:
+		case control.CodeOf(err) == control.CodeNameTaken:
+			failed(refused(err, ""))
+			return
+		default:
+			m.n.log.Debug("publishing an app", "app", a.Name, "err", err)
+			wait = publishRetry
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait + rand.N(wait/4)):
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishRetry)
+	defer cancel()
+	if err := m.n.manager.UnregisterApp(ctx, a.Name); err != nil {
+		m.n.log.Debug("withdrawing an app", "app", a.Name, "err", err)
+	}
+}
+
+func (m mesh) register(ctx context.Context, a app.App) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	return m.n.manager.RegisterApp(ctx, control.AppRecord{Name: a.Name, Type: a.Type, Node: a.Node, Port: uint16(a.Port)})
+}
+
+// Find asks the tracker for apps, all or of one name.
+func (n *Node) Find(ctx context.Context, name string) ([]app.App, error) {
+	return mesh{n}.Find(ctx, name, "", identity.PubKey{})
+}
+
+// Resolve asks the manager for the key of a named node.
+func (n *Node) Resolve(ctx context.Context, name string) (identity.PubKey, error) {
+	info, err := mesh{n}.Resolve(ctx, name)
+	return info.Key, err
+}

@@ -1,0 +1,175 @@
+// Package node assembles one node of the mesh: its links, the rules by which it forwards, its sessions,
+// the socket for the apps on its host, and its connection to the node manager.
+//
+//	n, err := node.New(ctx, node.Config{...})   // opens every port, so that a port in use is an error here
+//	err = n.Run(ctx)                             // serves until ctx ends
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/skycoin/viscript/node/app"
+	"github.com/skycoin/viscript/node/apphost"
+	"github.com/skycoin/viscript/node/control"
+	"github.com/skycoin/viscript/node/forward"
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/link"
+	"github.com/skycoin/viscript/node/secure"
+	"github.com/skycoin/viscript/node/session"
+)
+
+// Config is everything a node is told.
+type Config struct {
+	Key     *identity.Key
+	Name    string        // HOSTNAME, in the manager's domain; "" for none
+	Listen  string        // HOST:PORT for links
+	Public  []string      // HOST:PORT under which others reach us; nil: found from Listen
+	Manager secure.Addr   // CTRL_ADDR
+	Connect bool          // let the manager name neighbours, and be named to others
+	AppPort app.Port      // for the apps on this host
+	Peers   []secure.Addr // neighbours of our own choice
+	Network string        // nodes of another network id cannot talk to us; "" is a network id too
+	Pins    *secure.Pins  // keys seen at first contact
+	Log     *slog.Logger  // nil: nothing is logged
+}
+
+// Node is one node. Its query methods are safe for concurrent use.
+type Node struct {
+	cfg      Config
+	log      *slog.Logger
+	addrs    []string
+	links    *link.Neighbours
+	table    *forward.Table
+	sessions *session.Host
+	apps     *apphost.Host
+	manager  *control.Client
+	work     work
+}
+
+// New checks the configuration and opens the ports; Run starts the node.
+func New(ctx context.Context, cfg Config) (*Node, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{cfg: cfg, log: cfg.Log, table: forward.New()}
+	var err error
+	n.manager, err = control.NewClient(control.ClientConfig{
+		Manager: cfg.Manager, Key: cfg.Key, Network: cfg.Network, Pins: cfg.Pins,
+		Self: n.self, Links: n.linkReports, Handler: handler{n}, Log: cfg.Log.With("part", "control"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.sessions = session.NewHost(session.Config{
+		Key: cfg.Key, Network: cfg.Network, Lay: n.lay, Over: n.routeOver, Log: cfg.Log.With("part", "session"),
+		Accept: func(st *session.Stream) { n.apps.Incoming(st) },
+	})
+	n.links, err = link.Listen(ctx, link.Config{
+		Key: cfg.Key, Network: cfg.Network, Listen: cfg.Listen, Guard: secure.NewGuard(secure.GuardConfig{}),
+		Receive: n.table.Receiver, KeyAt: n.manager.KeyAt, Changed: n.manager.Kick, Log: cfg.Log.With("part", "link"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if n.addrs, err = advertised(cfg.Public, n.links.Addr()); err == nil {
+		n.apps, err = apphost.Listen(cfg.AppPort, mesh{n}, cfg.Log.With("part", "app"))
+	}
+	if err != nil {
+		n.links.Close()
+		return nil, err
+	}
+	for _, p := range cfg.Peers {
+		n.links.AddPeer(p)
+	}
+	return n, nil
+}
+
+// Run serves until ctx ends; then it says goodbye to every neighbour and returns nil when all is quiet.
+func (n *Node) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	n.work.begin(ctx)
+	g.Go(func() error { return n.table.Run(ctx) })
+	g.Go(func() error { return n.links.Run(ctx) })
+	g.Go(func() error { return n.apps.Run(ctx) })
+	g.Go(func() error { return n.manager.Run(ctx) })
+	g.Go(func() error {
+		<-ctx.Done()
+		n.sessions.Close()
+		return nil
+	})
+	err := g.Wait()
+	n.work.wait()
+	return err
+}
+
+// advertised lists the addresses under which others reach our link port.
+func advertised(public []string, at net.Addr) ([]string, error) {
+	if len(public) > 0 {
+		return public, nil
+	}
+	host, port, err := net.SplitHostPort(at.String())
+	if err != nil {
+		return nil, fmt.Errorf("node: link address %s: %w", at, err)
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return nil, fmt.Errorf("node: link address %s: %w", at, err)
+	}
+	if !ip.IsUnspecified() {
+		return []string{at.String()}, nil
+	}
+	return interfaceAddrs(port)
+}
+
+// interfaceAddrs are this host's addresses with port, without loopback unless there is nothing else.
+func interfaceAddrs(port string) ([]string, error) {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("node: listing this host's addresses: %w", err)
+	}
+	var addrs []string
+	for _, a := range all {
+		p, err := netip.ParsePrefix(a.String())
+		if err == nil && p.Addr().IsGlobalUnicast() {
+			addrs = append(addrs, net.JoinHostPort(p.Addr().String(), port))
+		}
+	}
+	if len(addrs) == 0 {
+		addrs = []string{net.JoinHostPort("127.0.0.1", port)}
+	}
+	slices.Sort(addrs)
+	return addrs[:min(len(addrs), control.MaxAddrs)], nil
+}
+
+// self is what we register with the manager.
+func (n *Node) self() control.NodeRecord {
+	return control.NodeRecord{Key: n.cfg.Key.Public(), Name: n.cfg.Name, Addrs: n.addrs, Connect: n.cfg.Connect}
+}
+
+// linkReports is our word on our links.
+func (n *Node) linkReports() []control.LinkReport {
+	infos := n.links.Links()
+	reports := make([]control.LinkReport, len(infos))
+	for i, l := range infos {
+		reports[i] = control.LinkReport{
+			Peer: l.Peer, RTT: l.RTT, Up: l.Since, SentBytes: l.SentBytes, RecvBytes: l.RecvBytes, Carrier: l.Carrier,
+		}
+	}
+	return reports
+}
+
+// Addr is where the node takes links.
+func (n *Node) Addr() net.Addr { return n.links.Addr() }
+
+// AppAddr is where apps reach it.
+func (n *Node) AppAddr() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(n.cfg.AppPort)))
+}
