@@ -1,0 +1,93 @@
+package process
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+const statLine = "6559 (a) (b c) S 6546 6540 3669 0 -1 4194304 100 0 0 0 11 22 33 44 20 0 5 0 91650 3133440 413 18446744073709551615 1 1 1 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 1 1 1 1 1 1 1 0\n"
+
+func TestParseStat(t *testing.T) {
+	got, err := parseStat([]byte(statLine))
+	want := Stat{Pid: 6559, Parent: 6546, Group: 6540, Session: 3669, State: 'S', UserTicks: 11, SystemTicks: 22,
+		ReapedTicks: 77, Threads: 5, Start: 91650, VirtualBytes: 3133440, RSSPages: 413}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	// The line is whole once the 24th field is there; numbers cut short are numbers too.
+	whole := strings.Index(statLine, " 413")
+	for n := range whole {
+		if _, err := parseStat([]byte(statLine[:n])); !errors.Is(err, errStat) {
+			t.Fatalf("%q: error %v, want errStat", statLine[:n], err)
+		}
+	}
+	if self, err := readStat(os.Getpid()); err != nil || self.Parent != os.Getppid() || !self.alive() {
+		t.Errorf("own stat %+v, %v", self, err)
+	}
+}
+
+func FuzzParseStat(f *testing.F) {
+	f.Add([]byte(statLine))
+	f.Add([]byte("1 () R"))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		if s, err := parseStat(line); err == nil && s.Pid <= 0 {
+			t.Errorf("%q: pid %d", line, s.Pid)
+		}
+	})
+}
+
+func TestField(t *testing.T) {
+	text := []byte("VmHWM:\t  12 kB\nnonvoluntary_ctxt_switches:\t9\nvoluntary_ctxt_switches:\t7\nrchar:\n")
+	for key, want := range map[string]uint64{"VmHWM:": 12, "voluntary_ctxt_switches:": 7, "rchar:": 0, "none:": 0} {
+		if got := field(text, key); got != want {
+			t.Errorf("%s %d, want %d", key, got, want)
+		}
+	}
+}
+
+// A made-up machine: 10 is the child, 11 its child; 20 is a stranger; 12 was adopted by init.
+func TestTreeByParentGroupAndMemory(t *testing.T) {
+	now := time.Now()
+	table := func(stats ...Stat) Table {
+		now = now.Add(time.Second)
+		t := Table{at: now, byPid: map[int]Stat{}}
+		for _, s := range stats {
+			s.State = 'S'
+			t.byPid[s.Pid] = s
+		}
+		return t
+	}
+	init := Stat{Pid: 1, Start: 1}
+	child := Stat{Pid: 10, Parent: 1, Group: 10, Start: 100}
+	grand := Stat{Pid: 11, Parent: 10, Group: 11, Start: 110}
+	adopted := Stat{Pid: 12, Parent: 1, Group: 10, Start: 120}
+	stranger := Stat{Pid: 20, Parent: 1, Group: 20, Start: 50}
+	r := newTree(10, 100)
+	expect := func(what string, table Table, want ...int) {
+		t.Helper()
+		got := map[int]bool{}
+		for _, s := range r.members(table) {
+			got[s.Pid] = true
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%s: %v, want %v", what, got, want)
+		}
+		for _, pid := range want {
+			if !got[pid] {
+				t.Fatalf("%s: %v, want %v", what, got, want)
+			}
+		}
+	}
+	expect("all", table(init, child, grand, adopted, stranger), 10, 11, 12)
+	r.group = 0 // the child was reaped
+	grand.Parent = 1
+	expect("orphans remembered", table(init, grand, adopted, stranger), 11, 12)
+	reused := Stat{Pid: 11, Parent: 1, Group: 11, Start: 500}
+	expect("pid used again", table(init, reused, adopted, stranger), 12)
+	expect("root's pid used again", table(init, Stat{Pid: 10, Parent: 1, Group: 10, Start: 900}, adopted), 12)
+	young := Stat{Pid: 12, Parent: 1, Start: 2000}
+	expect("child of a reused pid", table(init, young, Stat{Pid: 30, Parent: 12, Start: 1000}))
+}

@@ -1,0 +1,192 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/signal/process"
+)
+
+// app is one row of the table. Its fields are guarded by Server.mu, but for the first group.
+type app struct {
+	id  signal.ID
+	req signal.StartRequest
+	log string        // path
+	op  chan struct{} // holds one token: whoever has it may start or stop the app
+
+	run      *run // the current run or the last one
+	state    signal.State
+	started  time.Time
+	ended    time.Time
+	exitCode int
+	reason   string
+	status   string
+	speaks   bool               // it registered in this run
+	hurry    context.CancelFunc // of the stop under way, nil when there is none
+	changed  chan struct{}      // closed, and replaced, when state changes
+}
+
+// run is one start of an app. The first group does not change; the rest is guarded by
+// Server.mu.
+type run struct {
+	proc      *process.Process
+	token     []byte
+	tokenFile string
+	over      chan struct{} // closed when its end is in the table
+
+	conn     *conn // its registered connection, nil when there is none
+	ready    bool  // it said so
+	stopping bool  // its end is wanted
+	cpu      time.Duration
+	cpuAt    time.Time
+}
+
+// alive is false once the end of the run is in the table.
+func (r *run) alive() bool {
+	select {
+	case <-r.over:
+		return false
+	default:
+		return true
+	}
+}
+
+func (a *app) setState(to signal.State) {
+	if a.state == to {
+		return
+	}
+	a.state = to
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// view is the row as others see it.
+func (a *app) view() signal.App {
+	v := signal.App{
+		ID:      a.id,
+		App:     a.req.App,
+		State:   a.state,
+		Command: commandLine(a.req.Path, a.req.Args),
+		Started: a.started,
+		Reason:  a.reason,
+		Signal:  a.speaks,
+		Status:  a.status,
+		Log:     a.log,
+	}
+	if a.run.alive() {
+		v.Pid = a.run.proc.Pid()
+		return v
+	}
+	ended, code := a.ended, a.exitCode
+	v.Ended, v.ExitCode = &ended, &code
+	return v
+}
+
+// find returns the app and its row.
+func (s *Server) find(id signal.ID) (*app, signal.App, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.apps[id]
+	if a == nil {
+		return nil, signal.App{}, noApp(id)
+	}
+	return a, a.view(), nil
+}
+
+// List returns the table by id: what runs, and the last that ended.
+func (s *Server) List(context.Context) ([]signal.App, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]signal.App, 0, len(s.apps))
+	for _, a := range s.apps {
+		out = append(out, a.view())
+	}
+	slices.SortFunc(out, func(a, b signal.App) int { return int(int64(a.ID) - int64(b.ID)) })
+	return out, nil
+}
+
+// pruneLocked forgets the oldest ended apps above the limit.
+func (s *Server) pruneLocked() {
+	var ended []*app
+	for _, a := range s.apps {
+		if !a.run.alive() && len(a.op) > 0 {
+			ended = append(ended, a)
+		}
+	}
+	over := len(ended) - s.cfg.Limits.History
+	if over <= 0 {
+		return
+	}
+	slices.SortFunc(ended, func(a, b *app) int { return a.ended.Compare(b.ended) })
+	for _, a := range ended[:over] {
+		delete(s.apps, a.id)
+	}
+}
+
+// WaitReady returns when the app is ready or, where it does not speak signal, was seen to
+// live; with an error when it ends before that, or ctx does.
+func (s *Server) WaitReady(ctx context.Context, id signal.ID) error {
+	for {
+		s.mu.Lock()
+		a := s.apps[id]
+		if a == nil {
+			s.mu.Unlock()
+			return noApp(id)
+		}
+		v, changed := a.view(), a.changed
+		ready := v.State == signal.Ready || v.State == signal.Running || v.State == signal.Unreachable && a.run.ready
+		s.mu.Unlock()
+		if ready {
+			return nil
+		}
+		if v.Pid == 0 || v.State == signal.Stopping {
+			return notRunning(v)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for app %d (%s) to be ready: %w", id, v.App, ctx.Err())
+		case <-s.over:
+			return signal.Errorf(signal.CodeStopping, "the daemon is ending")
+		}
+	}
+}
+
+// commandLine quotes where a shell would want it.
+func commandLine(path string, args []string) string {
+	words := make([]string, 0, len(args)+1)
+	for _, w := range append([]string{path}, args...) {
+		words = append(words, quote(w))
+	}
+	return strings.Join(words, " ")
+}
+
+func quote(w string) string {
+	plain := w != "" && !strings.ContainsFunc(w, func(r rune) bool {
+		return !(unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./:,=+@%^", r))
+	})
+	if plain {
+		return w
+	}
+	if !strings.ContainsFunc(w, unicode.IsControl) {
+		return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	}
+	return fmt.Sprintf("$%s", strings.ReplaceAll("'"+strings.Trim(fmt.Sprintf("%q", w), `"`)+"'", `\"`, `"`))
+}
+
+// logPath names the log so that a person finds it, whatever the app is called.
+func (s *Server) logPath(id signal.ID, name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_.", r)) {
+			return r
+		}
+		return '_'
+	}, name)
+	return filepath.Join(s.cfg.Dir, logsName, fmt.Sprintf("%d-%s.log", id, name))
+}

@@ -1,0 +1,107 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"github.com/skycoin/viscript/signal"
+)
+
+// idLine is the fixed length of the ids file: twenty digits and a newline, so that a new
+// number overwrites the old one within one disk sector.
+const idLine = 21
+
+// counter gives out ids. A number is on the disk before it is used, so that no crash,
+// not even of the machine, lets it be given out again.
+type counter struct {
+	file *os.File
+
+	mu   sync.Mutex // guards last and keeps the writes in order
+	last uint64
+}
+
+func openCounter(dir string) (*counter, error) {
+	path := filepath.Join(dir, idsName)
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = createCounter(dir, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the id counter: %w", err)
+	}
+	line, err := io.ReadAll(io.LimitReader(f, idLine+1))
+	if err == nil {
+		var last uint64
+		if last, err = parseID(line); err == nil {
+			return &counter{file: f, last: last}, nil
+		}
+	}
+	f.Close()
+	return nil, fmt.Errorf("id counter %s: %w; write the highest id ever used into it", path, err)
+}
+
+// createCounter makes the file complete or not at all: an empty one would count from 1 again.
+func createCounter(dir, path string) (*os.File, error) {
+	tmp, err := os.CreateTemp(dir, ".ids-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(appendID(nil, 0))
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err == nil {
+		err = syncFolder(dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// next returns an id that was never returned before in this state folder.
+func (c *counter) next() (signal.ID, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.file.WriteAt(appendID(nil, c.last+1), 0)
+	if err == nil {
+		err = c.file.Sync()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("writing the id counter: %w", err)
+	}
+	c.last++
+	return signal.ID(c.last), nil
+}
+
+func (c *counter) close() error { return c.file.Close() }
+
+func appendID(b []byte, id uint64) []byte { return fmt.Appendf(b, "%020d\n", id) }
+
+// parseID reads a number alone on its line; written by hand it may be shorter.
+func parseID(line []byte) (uint64, error) {
+	n, err := strconv.ParseUint(string(bytes.TrimSpace(line)), 10, 63)
+	if err != nil || len(line) > idLine {
+		return 0, errors.New("does not hold a number")
+	}
+	return n, nil
+}

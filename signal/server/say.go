@@ -1,0 +1,120 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/skycoin/viscript/signal"
+)
+
+// maxTold bounds, in bytes, what is repeated of a peer's own words in errors and logs.
+const maxTold = 256
+
+// notify takes what a registered app says; of others nothing is heard.
+func (c *conn) notify(method string, params json.RawMessage) {
+	if c.registered() {
+		_ = c.say(method, params)
+	}
+}
+
+// say is quick: it runs on the goroutine that reads the connection.
+func (c *conn) say(method string, params json.RawMessage) error {
+	switch method {
+	case signal.MethodReady:
+		c.sayReady()
+		return nil
+	case signal.MethodStatus:
+		var p signal.StatusParams
+		return c.hear(params, &p, func() { c.sayStatus(p) })
+	case signal.MethodEvent:
+		var p signal.EventParams
+		return c.hear(params, &p, func() { c.sayEvent(p) })
+	case signal.MethodLog:
+		var p signal.LogParams
+		return c.hear(params, &p, func() { c.sayLog(p) })
+	}
+	return nil
+}
+
+// hear drops what comes faster than anyone could read it.
+func (c *conn) hear(params json.RawMessage, p any, act func()) error {
+	if !c.words.Allow() {
+		c.mu.Lock()
+		c.dropped++
+		c.mu.Unlock()
+		return nil
+	}
+	if err := signal.DecodeParams(params, p); err != nil {
+		return err
+	}
+	act()
+	return nil
+}
+
+func (c *conn) sayReady() {
+	s := c.server
+	s.mu.Lock()
+	first := c.run.conn == c && !c.run.ready
+	if first {
+		c.run.ready = true
+		if c.run.alive() && !c.run.stopping {
+			c.app.setState(signal.Ready)
+		}
+	}
+	v := c.app.view()
+	s.mu.Unlock()
+	if first {
+		s.emit(v, kindReady, "ready")
+	}
+}
+
+func (c *conn) sayStatus(p signal.StatusParams) {
+	s := c.server
+	text := oneLine(p.Text, signal.MaxStatus)
+	s.mu.Lock()
+	changed := c.run.conn == c && c.app.status != text
+	if changed {
+		c.app.status = text
+	}
+	v := c.app.view()
+	s.mu.Unlock()
+	if changed {
+		s.emit(v, kindStatus, text)
+	}
+}
+
+func (c *conn) sayEvent(p signal.EventParams) {
+	e := signal.Event{ID: c.app.id, App: c.app.req.App, Kind: kindApp}
+	e.Text = oneLine(p.Kind, signal.MaxEventKind) + ": " + oneLine(p.Text, signal.MaxEventText)
+	if p.Dropped > 0 {
+		e.Text += fmt.Sprintf(" (%d events before it were lost)", p.Dropped)
+	}
+	if len(p.Fields) <= signal.MaxFields {
+		e.Fields = p.Fields
+	}
+	c.server.events.add(e)
+}
+
+// sayLog puts a line into the app's log, between those it prints itself: both append.
+func (c *conn) sayLog(p signal.LogParams) {
+	c.mu.Lock()
+	lost := c.dropped + p.Dropped
+	c.dropped = 0
+	c.mu.Unlock()
+	line := strings.ToValidUTF8(p.Line[:min(len(p.Line), signal.MaxLogLine)], "")
+	line = strings.ReplaceAll(line, "\n", " ") + "\n"
+	if lost > 0 {
+		line = fmt.Sprintf("(%d lines lost)\n%s", lost, line)
+	}
+	f, err := os.OpenFile(c.app.log, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err == nil {
+		_, err = f.WriteString(line)
+		f.Close()
+	}
+	if err != nil {
+		c.server.log.Debug("log line lost", "app", c.app.req.App, "err", err)
+	}
+}

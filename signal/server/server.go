@@ -1,0 +1,232 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/signal/process"
+	"golang.org/x/time/rate"
+)
+
+// Server is a signal server. Its methods may be called from several goroutines, from New
+// until Run has returned.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	lock     *os.File
+	unix     *net.UnixListener
+	tcp      *net.TCPListener // nil without TCP
+	ids      *counter
+	events   *journal
+	procs    process.Reader
+	gate     gate
+	refusals *rate.Limiter // of events and log lines about refused registrations
+
+	hurried   chan struct{} // closed by Hurry
+	hurryOnce sync.Once
+	over      chan struct{} // closed when the children are stopped and connections go
+	endOnce   sync.Once
+	work      sync.WaitGroup // every goroutine; after New only by spawn, or from one it has
+
+	births sync.RWMutex // held for reading from the start of a process to its entry in the table
+
+	mu       sync.Mutex // guards the following and what app says it guards
+	apps     map[signal.ID]*app
+	stopping bool // no more starts
+	closed   bool // no more goroutines
+}
+
+// New takes the state folder and opens the sockets; it starts nothing. The errors name
+// what is wrong and which flag helps: ErrLocked is in the chain when another daemon uses
+// the folder, syscall.EADDRINUSE when the TCP address is taken. Whoever does not call Run
+// calls Close.
+func New(cfg Config) (*Server, error) {
+	cfg.setDefaults()
+	s := &Server{
+		cfg:     cfg,
+		log:     cfg.Log,
+		hurried: make(chan struct{}),
+		over:    make(chan struct{}),
+		apps:    make(map[signal.ID]*app),
+	}
+	s.gate.limits = cfg.Limits
+	s.refusals = rate.NewLimiter(refusedPerSecond, refusedAtOnce)
+	if err := s.open(); err != nil {
+		s.closeFiles()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) open() (err error) {
+	if s.lock, err = openFolder(s.cfg.Dir); err != nil {
+		return err
+	}
+	if s.cfg.TCPAddr != "" {
+		if s.tcp, err = listenTCP(s.cfg.TCPAddr); err != nil {
+			return err
+		}
+	}
+	if s.ids, err = openCounter(s.cfg.Dir); err != nil {
+		return err
+	}
+	if s.events, err = openJournal(s.cfg.Dir, s.log); err != nil {
+		return err
+	}
+	s.unix, err = listenUnix(s.cfg.Dir)
+	return err
+}
+
+// Socket is the path of the Unix socket.
+func (s *Server) Socket() string { return filepath.Join(s.cfg.Dir, socketName) }
+
+// TCPAddr is the address apps may connect to, HOST:PORT; empty without TCP.
+func (s *Server) TCPAddr() string {
+	if s.tcp == nil {
+		return ""
+	}
+	return s.tcp.Addr().String()
+}
+
+// Run serves until ctx ends. Then it takes no more starts, stops every app by the ladder,
+// all at once, closes the connections and returns, always nil, when no goroutine is left.
+func (s *Server) Run(ctx context.Context) error {
+	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	for _, l := range s.listeners() {
+		s.spawn(func() { s.accept(serving, l) })
+	}
+	select {
+	case <-ctx.Done():
+	case <-s.over:
+	}
+	s.end(serving)
+	return nil
+}
+
+func (s *Server) listeners() []net.Listener {
+	if s.tcp == nil {
+		return []net.Listener{s.unix}
+	}
+	return []net.Listener{s.unix, s.tcp}
+}
+
+// spawn starts a goroutine that end waits for; false when that has begun to wait.
+func (s *Server) spawn(f func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.work.Go(f)
+	return true
+}
+
+// Hurry makes every stop under way, and every later one, go to SIGKILL at once.
+func (s *Server) Hurry() { s.hurryOnce.Do(func() { close(s.hurried) }) }
+
+// Close is for a server whose Run was never called, or to be sure: it stops what runs, as
+// Run does at its end, and gives the folder back. Idempotent.
+func (s *Server) Close() error {
+	s.end(context.Background()) // nothing of a caller's bounds it
+	return nil
+}
+
+// end stops the apps, then the connections, and waits for every goroutine. Run and Close
+// both wait for it.
+func (s *Server) end(ctx context.Context) {
+	s.endOnce.Do(func() {
+		s.stopAll(ctx)
+		close(s.over)
+		s.closeListeners()
+		s.gate.closeAll()
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.work.Wait()
+		s.closeFiles()
+	})
+}
+
+func (s *Server) closeListeners() {
+	if s.unix != nil {
+		_ = os.Remove(s.Socket())
+		s.unix.Close()
+	}
+	if s.tcp != nil {
+		s.tcp.Close()
+	}
+}
+
+// closeFiles gives the lock back last.
+func (s *Server) closeFiles() {
+	if s.unix != nil {
+		s.unix.Close()
+	}
+	if s.tcp != nil {
+		s.tcp.Close()
+	}
+	if s.ids != nil {
+		s.ids.close()
+	}
+	if s.events != nil {
+		s.events.close()
+	}
+	if s.lock != nil {
+		s.lock.Close()
+	}
+}
+
+// accept lets connections in until the listener is closed.
+func (s *Server) accept(ctx context.Context, l net.Listener) {
+	pause := firstPause
+	for {
+		nc, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = firstPause
+			s.admit(ctx, nc)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default: // out of descriptors, say: existing connections go on
+			s.log.Warn("no connection accepted", "addr", l.Addr().String(), "err", err)
+			select {
+			case <-time.After(pause):
+			case <-s.over:
+				return
+			}
+			pause = min(2*pause, longestPause)
+		}
+	}
+}
+
+// Pauses after a failed Accept.
+const (
+	firstPause   = 10 * time.Millisecond
+	longestPause = time.Second
+)
+
+func noApp(id signal.ID) error { return signal.Errorf(signal.CodeNoApp, "no app has id %d", id) }
+
+func notRunning(v signal.App) error {
+	return signal.Errorf(signal.CodeNotRunning, "app %d (%s) does not run: %s", v.ID, v.App, endText(v))
+}
+
+// endText says in words how an app ended.
+func endText(v signal.App) string {
+	if v.Reason != "" {
+		return v.Reason
+	}
+	if v.ExitCode != nil {
+		return fmt.Sprintf("exited with code %d", *v.ExitCode)
+	}
+	return string(v.State)
+}

@@ -1,0 +1,275 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/signal/process"
+)
+
+// Limits of a start request, far below what the kernel takes.
+const (
+	maxArgs     = 4096
+	maxArgBytes = 256 << 10
+	maxEnvVars  = 1024
+)
+
+// Start starts an app and returns its row as soon as the program runs; WaitReady waits
+// for it to be of use. An id is used up even when the kernel then refuses the program.
+func (s *Server) Start(_ context.Context, r signal.StartRequest) (signal.App, error) {
+	if err := checkRequest(r); err != nil {
+		return signal.App{}, signal.Errorf(signal.CodeParams, "starting %q: %v", r.App, err)
+	}
+	if err := process.Check(process.Spec{Path: r.Path, Dir: r.Dir}); err != nil {
+		return signal.App{}, startError(r, err)
+	}
+	if err := s.mayStart(); err != nil {
+		return signal.App{}, err
+	}
+	id, err := s.ids.next()
+	if err != nil {
+		return signal.App{}, startError(r, err)
+	}
+	a := &app{
+		id: id, req: r, log: s.logPath(id, r.App),
+		op:      make(chan struct{}, 1),
+		state:   signal.Starting,
+		changed: make(chan struct{}),
+	}
+	a.op <- struct{}{}
+	return s.launch(a)
+}
+
+func startError(r signal.StartRequest, err error) error {
+	return signal.Errorf(signal.CodeStart, "starting %s: %s", r.App, strings.TrimPrefix(err.Error(), "process: "))
+}
+
+func checkRequest(r signal.StartRequest) error {
+	if r.App == "" || len(r.App) > signal.MaxName || oneLine(r.App, signal.MaxName) != r.App {
+		return fmt.Errorf("the name must be 1 to %d bytes of printable text", signal.MaxName)
+	}
+	size := len(r.Path) + len(r.Dir)
+	for _, arg := range r.Args {
+		size += len(arg) + 1
+		if strings.IndexByte(arg, 0) >= 0 {
+			return errors.New("an argument holds a zero byte")
+		}
+	}
+	for k, v := range r.Env {
+		size += len(k) + len(v) + 2
+		if k == "" || strings.ContainsAny(k, "=\x00") || strings.IndexByte(v, 0) >= 0 {
+			return fmt.Errorf("environment variable %q: not a name, or a zero byte in it", k)
+		}
+	}
+	if len(r.Args) > maxArgs || len(r.Env) > maxEnvVars || size > maxArgBytes {
+		return fmt.Errorf("more than %d arguments, %d variables or %d bytes of both", maxArgs, maxEnvVars, maxArgBytes)
+	}
+	return nil
+}
+
+func (s *Server) mayStart() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return signal.Errorf(signal.CodeStopping, "the daemon is ending")
+	}
+	live := 0
+	for _, a := range s.apps {
+		if a.run.alive() {
+			live++
+		}
+	}
+	if live >= s.cfg.Limits.Apps {
+		return signal.Errorf(signal.CodeBusy, "%d apps run already", live)
+	}
+	return nil
+}
+
+// launch starts the program of a new app, or of one whose op the caller holds, and puts the
+// run into the table.
+func (s *Server) launch(a *app) (signal.App, error) {
+	r := &run{token: signal.NewToken(), over: make(chan struct{})}
+	r.tokenFile = filepath.Join(s.cfg.Dir, runName, fmt.Sprintf("%d.token", a.id))
+	if err := writeToken(r.tokenFile, r.token); err != nil {
+		return signal.App{}, startError(a.req, err)
+	}
+	// Between the start and the entry in the table nobody may ask whose process this is, and
+	// stopAll may not look: both pass through births.
+	s.births.RLock()
+	defer s.births.RUnlock()
+	err := s.mayStart()
+	if err == nil {
+		if r.proc, err = process.Start(s.spec(a, r)); err != nil {
+			err = startError(a.req, err)
+		}
+	}
+	if err != nil {
+		_ = os.Remove(r.tokenFile)
+		return signal.App{}, err
+	}
+	v := s.enter(a, r)
+	s.work.Go(func() { s.watch(a, r) })
+	s.log.Info("app started", "app", a.req.App, "id", a.id, "pid", v.Pid)
+	return v, nil
+}
+
+// enter puts a run into the table.
+func (s *Server) enter(a *app, r *run) signal.App {
+	s.mu.Lock()
+	r.cpuAt = r.proc.Started()
+	a.run, a.started, a.ended = r, r.proc.Started(), time.Time{}
+	a.reason, a.status, a.speaks = "", "", false
+	a.setState(signal.Starting)
+	s.apps[a.id] = a
+	s.pruneLocked()
+	v := a.view()
+	s.mu.Unlock()
+	s.emit(v, kindStarted, fmt.Sprintf("started, pid %d: %s", v.Pid, v.Command))
+	return v
+}
+
+// spec is what the program gets: the daemon's environment without the variables of its own
+// signal connection, then Config.Env, then the request's, then how to find us.
+func (s *Server) spec(a *app, r *run) process.Spec {
+	env := newEnviron(os.Environ())
+	for _, name := range []string{signal.EnvClient, signal.EnvAddress, signal.EnvID, signal.EnvTokenFile, signal.EnvSocket} {
+		env.unset(name)
+	}
+	for _, kv := range s.cfg.Env {
+		k, v, _ := strings.Cut(kv, "=")
+		env.set(k, v)
+	}
+	for k, v := range a.req.Env {
+		env.set(k, v)
+	}
+	env.set(signal.EnvClient, "true")
+	env.set(signal.EnvID, fmt.Sprint(a.id))
+	env.set(signal.EnvTokenFile, r.tokenFile)
+	env.set(signal.EnvSocket, s.Socket())
+	if s.tcp != nil {
+		env.set(signal.EnvAddress, s.TCPAddr())
+	}
+	return process.Spec{
+		Path: a.req.Path, Args: a.req.Args, Dir: a.req.Dir,
+		Env: env.list(), Log: a.log,
+		Mark:   signal.EnvTokenFile + "=" + r.tokenFile,
+		Reader: &s.procs,
+	}
+}
+
+// environ is a list of variables in which the last setting of a name counts.
+type environ struct {
+	order  []string
+	values map[string]string
+}
+
+func newEnviron(base []string) *environ {
+	e := &environ{values: make(map[string]string, len(base))}
+	for _, kv := range base {
+		if k, v, ok := strings.Cut(kv, "="); ok && k != "" {
+			e.set(k, v)
+		}
+	}
+	return e
+}
+
+func (e *environ) set(k, v string) {
+	if _, known := e.values[k]; !known {
+		e.order = append(e.order, k)
+	}
+	e.values[k] = v
+}
+
+func (e *environ) unset(k string) {
+	delete(e.values, k)
+	e.order = slices.DeleteFunc(e.order, func(o string) bool { return o == k })
+}
+
+func (e *environ) list() []string {
+	out := make([]string, 0, len(e.order))
+	for _, k := range e.order {
+		out = append(out, k+"="+e.values[k])
+	}
+	return out
+}
+
+// writeToken makes the token file new, so that no other's file or link is written to.
+func writeToken(path string, token []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(signal.FormatToken(token))
+	return errors.Join(err, f.Close())
+}
+
+// watch notices that a program lives, and then its end.
+func (s *Server) watch(a *app, r *run) {
+	if !s.cfg.Speaks(a.req) {
+		alive := time.NewTimer(s.cfg.Limits.Alive)
+		defer alive.Stop()
+		select {
+		case <-alive.C:
+			s.seenAlive(a, r)
+		case <-r.proc.Done():
+		}
+	}
+	s.ended(a, r, r.proc.Exit())
+}
+
+// seenAlive is for programs that do not register.
+func (s *Server) seenAlive(a *app, r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.run == r && a.state == signal.Starting && !a.speaks {
+		a.setState(signal.Running)
+	}
+}
+
+// ended enters the end of a run and takes away what it had.
+func (s *Server) ended(a *app, r *run, e process.Exit) {
+	_ = os.Remove(r.tokenFile)
+	s.mu.Lock()
+	a.ended, a.exitCode = e.At, e.Code
+	a.reason = exitText(e)
+	state, kind := signal.Exited, kindExited
+	if e.Code != 0 && !r.stopping {
+		state, kind = signal.Failed, kindFailed
+	}
+	wanted, c := r.stopping, r.conn
+	r.conn = nil
+	close(r.over)
+	a.setState(state)
+	s.pruneLocked()
+	v := a.view()
+	s.mu.Unlock()
+	if c != nil {
+		c.peer.Close()
+	}
+	s.log.Info("app ended", "app", v.App, "id", v.ID, "code", e.Code)
+	if !wanted { // a stop reports itself, with its rung
+		s.emit(v, kind, v.Reason)
+	}
+}
+
+func exitText(e process.Exit) string {
+	if e.Signal != "" {
+		return fmt.Sprintf("ended by %s", e.Signal)
+	}
+	return fmt.Sprintf("exited with code %d", e.Code)
+}
+
+func (s *Server) emit(v signal.App, kind, text string) {
+	s.events.add(signal.Event{ID: v.ID, App: v.App, Kind: kind, Text: text})
+}
