@@ -1,0 +1,203 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/term"
+)
+
+func appCommands() []*Command {
+	return []*Command{
+		{
+			Name: "apps", Help: "list the apps of config.yaml", run: apps,
+		}, {
+			Name: "start", Aliases: []string{"s"}, Args: "APP [ARGS...]",
+			Help: "start an app; without ARGS with its default ones",
+			More: "Everything behind APP goes to the app as it is, in its case and quoting.",
+			run:  start, complete: completeStart,
+		}, {
+			Name: "list_apps", Aliases: []string{"la"}, Args: "[-f] [-a]",
+			Help: "list the running apps; -f with full commands, -a the ended ones too",
+			run:  listApps,
+		}, {
+			Name: "restart", Aliases: []string{"rs"}, Args: "ID",
+			Help: "stop an app and start it again under the same ID", run: restart, complete: completeID,
+		},
+	}
+}
+
+func apps(_ context.Context, c *call) error {
+	if err := c.count(0, 0); err != nil {
+		return err
+	}
+	var all []appHelp
+	var rows [][]string
+	for _, name := range c.appNames() {
+		app := c.Config().Apps[name]
+		all = append(all, app.describe())
+		rows = append(rows, []string{name, app.Desc})
+	}
+	return c.answer(list(all), func(w io.Writer) {
+		if len(rows) == 0 {
+			fmt.Fprintln(w, "no apps: "+noConfig(c.Config()))
+			return
+		}
+		printTable(w, []string{"APP", "DESCRIPTION"}, rows)
+	})
+}
+
+// noConfig says why nothing is configured.
+func noConfig(cfg *Config) string {
+	if cfg.File == "" {
+		return "the daemon found no config.yaml (`viscript config example` prints one)"
+	}
+	return cfg.File + " names none"
+}
+
+// errTerminal is the answer to `start -a`.
+var errTerminal = usagef("start: -a needs a terminal for the app, which this console does not have; use `start APP`, then `logs -f ID`")
+
+func start(ctx context.Context, c *call) error {
+	if len(c.args) > 0 && c.args[0] == "-a" {
+		return errTerminal
+	}
+	if err := c.count(1, -1); err != nil {
+		return err
+	}
+	app, err := c.app(c.args[0])
+	if err != nil {
+		return err
+	}
+	var args []string
+	if len(c.args) > 1 {
+		args = c.args[1:]
+	}
+	started, err := c.startApp(ctx, app, args)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		ID      signal.ID `json:"id"`
+		Pid     int       `json:"pid"`
+		Command string    `json:"command"`
+	}{started.ID, started.Pid, started.Command}
+	return c.answer(answer, func(w io.Writer) {
+		fmt.Fprintf(w, "Added external app (ID: %d, Command: %s)\n", started.ID, term.Clean(started.Command))
+	})
+}
+
+func (c *call) app(name string) (App, error) {
+	cfg := c.Config()
+	app, ok := cfg.Apps[name]
+	if !ok {
+		if len(cfg.Apps) == 0 {
+			return App{}, usagef("%s: there is no app %q: %s", c.cmd.Name, name, noConfig(cfg))
+		}
+		return App{}, usagef("%s: there is no app %q%s; `apps` lists them", c.cmd.Name, name, didYouMean(name, c.appNames()))
+	}
+	return app, nil
+}
+
+func (c *call) startApp(ctx context.Context, app App, args []string) (signal.App, error) {
+	r, err := c.Config().Request(app, args)
+	if err != nil {
+		return signal.App{}, err
+	}
+	return c.Host.Start(ctx, r)
+}
+
+func listApps(ctx context.Context, c *call) error {
+	var full, ended bool
+	if err := c.options(option{name: "-f", flag: &full}, option{name: "-a", flag: &ended}); err != nil {
+		return err
+	}
+	if err := c.count(0, 0); err != nil {
+		return err
+	}
+	all, err := c.Host.List(ctx)
+	if err != nil {
+		return err
+	}
+	var shown []signal.App
+	for _, a := range all {
+		if ended || live(a) {
+			shown = append(shown, a)
+		}
+	}
+	return c.answer(list(shown), func(w io.Writer) {
+		if len(shown) == 0 {
+			fmt.Fprintln(w, "no apps are running")
+			return
+		}
+		printApps(w, shown, c.now(), full)
+	})
+}
+
+func printApps(w io.Writer, apps []signal.App, now time.Time, full bool) {
+	heads := []string{">ID", "APP", "STATE", ">PID", ">UPTIME"}
+	if full {
+		heads = append(heads, "COMMAND")
+	}
+	var rows [][]string
+	for _, a := range apps {
+		row := []string{strconv.FormatUint(uint64(a.ID), 10), a.App, state(a), pid(a), span(uptime(a, now))}
+		if full {
+			row = append(row, a.Command)
+		}
+		rows = append(rows, row)
+	}
+	printTable(w, heads, rows)
+}
+
+// state is the state with the exit code of an ended app.
+func state(a signal.App) string {
+	if a.ExitCode != nil && !live(a) {
+		return fmt.Sprintf("%s (%d)", a.State, *a.ExitCode)
+	}
+	return string(a.State)
+}
+
+func pid(a signal.App) string {
+	if a.Pid == 0 || !live(a) {
+		return "-"
+	}
+	return strconv.Itoa(a.Pid)
+}
+
+func uptime(a signal.App, now time.Time) time.Duration {
+	if a.Ended != nil {
+		now = *a.Ended
+	}
+	return now.Sub(a.Started)
+}
+
+func restart(ctx context.Context, c *call) error {
+	id, err := c.onlyID()
+	if err != nil {
+		return err
+	}
+	app, err := c.Host.Restart(ctx, id)
+	if err != nil {
+		return c.explain(ctx, id, err)
+	}
+	return c.answer(app, func(w io.Writer) {
+		fmt.Fprintf(w, "app %d (%s) runs again (pid %d, Command: %s)\n", app.ID, term.Clean(app.App), app.Pid, term.Clean(app.Command))
+	})
+}
+
+// explain makes an error about an unknown ID say which IDs there are.
+func (c *call) explain(ctx context.Context, id signal.ID, err error) error {
+	if signal.CodeOf(err) != signal.CodeNoApp {
+		return err
+	}
+	all, listErr := c.Host.List(ctx)
+	if listErr != nil {
+		return err
+	}
+	return noApp(id, all)
+}

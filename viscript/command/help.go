@@ -1,0 +1,116 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/skycoin/viscript/viscript/term"
+)
+
+func (t *Table) helpCommands() []*Command {
+	return []*Command{{
+		Name: "help", Aliases: []string{"h", "?"}, Args: "[COMMAND|APP]",
+		Help: "list the commands, or explain one, or the parameters of an app",
+		run:  t.help,
+		complete: func(_ context.Context, e *Env, prev []string) []string {
+			if len(prev) > 0 {
+				return nil
+			}
+			return append(t.names(), e.appNames()...)
+		},
+	}}
+}
+
+type commandHelp struct {
+	Name    string   `json:"name"`
+	Aliases []string `json:"aliases"`
+	Args    string   `json:"args"`
+	Help    string   `json:"help"`
+	More    string   `json:"more,omitempty"`
+}
+
+type appHelp struct {
+	App         string   `json:"app"`
+	Desc        string   `json:"desc"`
+	Path        string   `json:"path"`
+	Daemon      bool     `json:"daemon"`
+	DefaultArgs []string `json:"default_args"`
+	DependsOn   []string `json:"depends_on"`
+	Help        string   `json:"help,omitempty"`
+}
+
+func (c *Command) describe() commandHelp {
+	return commandHelp{c.Name, list(c.Aliases), c.Args, c.Help, c.More}
+}
+
+func (a App) describe() appHelp {
+	return appHelp{a.Name, a.Desc, a.Path, a.Daemon, list(a.DefaultArgs), list(a.DependsOn), a.Help}
+}
+
+func (t *Table) help(_ context.Context, c *call) error {
+	if err := c.count(0, 1); err != nil {
+		return err
+	}
+	if len(c.args) == 0 {
+		return t.helpAll(c)
+	}
+	name := c.args[0]
+	if app, ok := c.Config().Apps[name]; ok {
+		return c.answer(app.describe(), func(w io.Writer) { helpApp(w, app) })
+	}
+	if cmd := t.Lookup(name); cmd != nil {
+		return c.answer(cmd.describe(), func(w io.Writer) { helpCommand(w, cmd) })
+	}
+	hint := didYouMean(name, append(t.names(), c.appNames()...))
+	return usagef("help: there is no command and no app %q%s", name, hint)
+}
+
+func (t *Table) helpAll(c *call) error {
+	var all []commandHelp
+	var rows [][]string
+	for _, cmd := range t.commands {
+		all = append(all, cmd.describe())
+		rows = append(rows, []string{cmd.Synopsis(), strings.Join(cmd.Aliases, ", "), cmd.Help})
+	}
+	return c.answer(all, func(w io.Writer) { printTable(w, []string{"COMMAND", "ALIAS", ""}, rows) })
+}
+
+func helpCommand(w io.Writer, cmd *Command) {
+	fmt.Fprintf(w, "%s\n    %s\n", cmd.Synopsis(), cmd.Help)
+	if len(cmd.Aliases) > 0 {
+		fmt.Fprintf(w, "    also: %s\n", strings.Join(cmd.Aliases, ", "))
+	}
+	for _, l := range lines(cmd.More) {
+		fmt.Fprintf(w, "    %s\n", l)
+	}
+}
+
+func helpApp(w io.Writer, app App) {
+	fmt.Fprintln(w, term.Clean(app.Name+": "+app.Desc))
+	for _, l := range lines(app.Help) {
+		fmt.Fprintf(w, "    %s\n", term.Clean(strings.ReplaceAll(l, "\t", "    ")))
+	}
+	fmt.Fprintf(w, "path: %s\n", term.Clean(app.Path))
+	if len(app.DefaultArgs) > 0 {
+		fmt.Fprintf(w, "default arguments: %s\n", term.Clean(Join(app.DefaultArgs)))
+	}
+	if len(app.DependsOn) > 0 {
+		fmt.Fprintf(w, "depends on: %s\n", strings.Join(app.DependsOn, ", "))
+	}
+}
+
+// lines splits text without its last line end; none for "".
+func lines(text string) []string {
+	text = strings.TrimRight(text, "\n")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+func (e *Env) appNames() []string   { return slices.Sorted(maps.Keys(e.Config().Apps)) }
+func (e *Env) groupNames() []string { return slices.Sorted(maps.Keys(e.Config().Groups)) }

@@ -1,0 +1,134 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/skycoin/viscript/signal"
+)
+
+func measureCommands() []*Command {
+	return []*Command{
+		{
+			Name: "ping", Args: "ID", Help: "time a round trip to an app", run: ping, complete: completeID,
+		}, {
+			Name: "res_usage", Aliases: []string{"ru"}, Args: "ID",
+			Help: "show what an app uses: memory, CPU, files, input and output",
+			More: "CPU is percent of one core since the last question, or since the start.",
+			run:  resUsage, complete: completeID,
+		}, {
+			Name: "top", Help: "show what all running apps use", run: top,
+		},
+	}
+}
+
+func ping(ctx context.Context, c *call) error {
+	id, err := c.onlyID()
+	if err != nil {
+		return err
+	}
+	r, err := c.Host.Ping(ctx, id)
+	if err != nil {
+		return c.explain(ctx, id, err)
+	}
+	return c.answer(r, func(w io.Writer) { fmt.Fprintf(w, "app %d answered in %.2f ms\n", r.ID, r.RTTms) })
+}
+
+func resUsage(ctx context.Context, c *call) error {
+	id, err := c.onlyID()
+	if err != nil {
+		return err
+	}
+	u, err := c.Host.Usage(ctx, id)
+	if err != nil {
+		return c.explain(ctx, id, err)
+	}
+	return c.answer(u, func(w io.Writer) { printTable(w, []string{"", ""}, usageRows(u)) })
+}
+
+func usageRows(u signal.Usage) [][]string {
+	rows := [][]string{
+		{"pid", fmt.Sprintf("%d (%d processes, %d threads)", u.Pid, u.Processes, u.Threads)},
+		{"uptime", span(time.Duration(u.UptimeSeconds * float64(time.Second)))},
+		{"cpu", fmt.Sprintf("%.1f %% now, %.2f s in all", u.CPUPercent, u.CPUSeconds)},
+		{"memory", fmt.Sprintf("%s, at most %s, virtual %s", size(u.RSSBytes), size(u.PeakRSSBytes), size(u.VirtualBytes))},
+		{"input", size(u.ReadBytes) + " read"},
+		{"output", size(u.WrittenBytes) + " written"},
+		{"files", fmt.Sprintf("%d open", u.OpenFiles)},
+		{"switches", fmt.Sprintf("%d voluntary, %d not", u.VolSwitches, u.InvolSwitches)},
+	}
+	if u.Goroutines == 0 {
+		return rows
+	}
+	return append(rows,
+		[]string{"goroutines", strconv.Itoa(u.Goroutines)},
+		[]string{"heap", fmt.Sprintf("%s in %d objects", size(u.HeapBytes), u.HeapObjects)},
+		[]string{"collector", fmt.Sprintf("%d runs, %.1f ms paused", u.GCRuns, u.GCPauseSeconds*1000)},
+	)
+}
+
+// topRow is what `top` answers for one app; Error stands where the app did not answer.
+type topRow struct {
+	App   string       `json:"app"`
+	State signal.State `json:"state"`
+	signal.Usage
+	Error string `json:"error,omitempty"`
+}
+
+// topInFlight bounds the questions `top` has under way at once.
+const topInFlight = 16
+
+func top(ctx context.Context, c *call) error {
+	if err := c.count(0, 0); err != nil {
+		return err
+	}
+	apps, err := c.liveApps(ctx)
+	if err != nil {
+		return err
+	}
+	rows := make([]topRow, len(apps))
+	slots := make(chan struct{}, topInFlight)
+	var wg sync.WaitGroup
+	for i, a := range apps {
+		slots <- struct{}{}
+		wg.Go(func() {
+			rows[i] = c.measure(ctx, a)
+			<-slots
+		})
+	}
+	wg.Wait()
+	return c.answer(rows, func(w io.Writer) { printTop(w, rows) })
+}
+
+func (c *call) measure(ctx context.Context, a signal.App) topRow {
+	u, err := c.Host.Usage(ctx, a.ID)
+	row := topRow{App: a.App, State: a.State, Usage: u}
+	row.ID, row.Pid = a.ID, a.Pid
+	if err != nil {
+		row.Error = err.Error()
+	}
+	return row
+}
+
+func printTop(w io.Writer, rows []topRow) {
+	if len(rows) == 0 {
+		fmt.Fprintln(w, "no apps are running")
+		return
+	}
+	var cells [][]string
+	for _, r := range rows {
+		goroutines := "-"
+		if r.Goroutines > 0 {
+			goroutines = strconv.Itoa(r.Goroutines)
+		}
+		cells = append(cells, []string{
+			strconv.FormatUint(uint64(r.ID), 10), r.App, string(r.State), fmt.Sprintf("%.1f", r.CPUPercent), size(r.RSSBytes),
+			strconv.Itoa(r.Processes), strconv.Itoa(r.Threads), goroutines, r.Error,
+		})
+	}
+	printTable(w, []string{">ID", "APP", "STATE", ">CPU %", ">MEMORY", ">PROCS", ">THREADS", ">GOROUTINES", ""}, cells)
+}

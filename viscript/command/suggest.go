@@ -1,0 +1,80 @@
+package command
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxSuggestWord bounds the words that are compared, since the comparison is quadratic.
+const maxSuggestWord = 64
+
+// suggest returns up to three of known that a person may have meant by word: those that begin
+// with it, else those at most a third of its letters away.
+func suggest(word string, known []string) []string {
+	type near struct {
+		name string
+		away int
+	}
+	if len(word) > maxSuggestWord {
+		return nil
+	}
+	var found []near
+	for _, k := range known {
+		a := distance(strings.ToLower(word), strings.ToLower(k))
+		if len(word) >= 2 && strings.HasPrefix(strings.ToLower(k), strings.ToLower(word)) {
+			a = 0
+		}
+		if a <= max(1, len(word)/3) && a < len(k) {
+			found = append(found, near{k, a})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b near) int { return a.away - b.away })
+	var names []string
+	for _, f := range found[:min(3, len(found))] {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// didYouMean is the hint behind an error, or "".
+func didYouMean(word string, known []string) string {
+	names := suggest(word, known)
+	if len(names) == 0 {
+		return ""
+	}
+	for i, n := range names {
+		names[i] = fmt.Sprintf("%q", n)
+	}
+	return "; did you mean " + strings.Join(names, " or ") + "?"
+}
+
+// distance counts insertions, deletions, changes and swaps of neighbours between a and b
+// (optimal string alignment).
+func distance(a, b string) int {
+	if len(b) > 2*maxSuggestWord {
+		return len(b)
+	}
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d = min(d, rows[i-2][j-2]+1)
+			}
+			rows[i][j] = d
+		}
+	}
+	return rows[len(a)][len(b)]
+}

@@ -1,0 +1,141 @@
+package viscript
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/command"
+	"github.com/skycoin/viscript/viscript/host"
+	"github.com/skycoin/viscript/viscript/term"
+)
+
+// Options is what a console is made of.
+type Options struct {
+	Host    host.Host // the signal server of this daemon
+	Address string    // of the host, for `hosts`: the path of its socket
+	TCPAddr string    // where programs reach it, "" nowhere
+	// StateDir holds the history of the prompt; "" keeps none.
+	StateDir string
+	Version  string
+	Config   *Config                 // nil: no apps
+	Load     func() (*Config, error) // reads the configuration anew; nil: `reload` is refused
+	Log      *slog.Logger            // nil: discarded
+	Notices  *Notices                // where Run tells what happens to apps; nil: nowhere
+}
+
+// Console runs commands. Safe for concurrent use.
+type Console struct {
+	table   *command.Table
+	env     *command.Env
+	log     *slog.Logger
+	notices *Notices
+	config  atomic.Pointer[Config]
+	load    func() (*Config, error)
+
+	reloading sync.Mutex // one reload at a time: held while the file is read and the result put in place
+	quit      chan struct{}
+	quitOnce  sync.Once
+}
+
+// New makes a console; it starts nothing.
+func New(o Options) (*Console, error) {
+	if o.Host == nil {
+		return nil, errors.New("viscript: a console needs a host")
+	}
+	c := &Console{table: command.New(), log: o.Log, load: o.Load, quit: make(chan struct{})}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.notices = o.Notices; c.notices == nil {
+		c.notices = NewNotices(io.Discard)
+	}
+	if o.Config == nil {
+		o.Config = &Config{}
+	}
+	c.config.Store(o.Config)
+	c.env = &command.Env{
+		Host:     o.Host,
+		Hosts:    []host.Named{{Name: "local", Address: o.Address, Host: o.Host}},
+		Config:   c.Config,
+		Members:  &command.Members{},
+		Quit:     c.endDaemon,
+		Version:  o.Version,
+		StateDir: o.StateDir,
+		TCPAddr:  o.TCPAddr,
+	}
+	if o.Load != nil {
+		c.env.Reload = c.reload
+		c.env.Check = func() error { _, err := o.Load(); return err }
+	}
+	return c, nil
+}
+
+// Config is the configuration of this moment.
+func (c *Console) Config() *Config { return c.config.Load() }
+
+// Done is closed when somebody asked the daemon to end with `quit`.
+func (c *Console) Done() <-chan struct{} { return c.quit }
+
+func (c *Console) endDaemon() { c.quitOnce.Do(func() { close(c.quit) }) }
+
+func (c *Console) reload() (Changes, error) {
+	c.reloading.Lock()
+	defer c.reloading.Unlock()
+	next, err := c.load()
+	if err != nil {
+		return Changes{}, err
+	}
+	return command.Compare(c.config.Swap(next), next), nil
+}
+
+// Exec runs one command and returns its exit code (command.OK, Failed, Usage). It has the
+// form the signal server wants for what comes over the operator socket.
+func (c *Console) Exec(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer) int {
+	words := r.Args
+	if r.Line != "" {
+		var err error
+		if words, err = command.Split(r.Line); err != nil {
+			fmt.Fprintf(stderr, "error: %v\n", err)
+			return command.Usage
+		}
+	}
+	if slices.ContainsFunc(words, func(w string) bool { return strings.ContainsRune(w, 0) }) {
+		fmt.Fprintln(stderr, "error: a word holds a NUL character")
+		return command.Usage
+	}
+	if len(words) == 0 {
+		fmt.Fprintln(stderr, "error: no command; `help` lists them all")
+		return command.Usage
+	}
+	if c.Config().Settings.VerifyParsing && !r.JSON {
+		fmt.Fprintf(stderr, "parsed: %s\n", term.Clean(fmt.Sprintf("%q", words)))
+	}
+	return c.table.Run(ctx, c.env, words, command.Output{Out: stdout, Err: stderr, JSON: r.JSON})
+}
+
+// complete answers the prompt's Tab.
+func (c *Console) complete(ctx context.Context, line string) (int, []string) {
+	ctx, cancel := context.WithTimeout(ctx, completeWait)
+	defer cancel()
+	return c.table.Complete(ctx, c.env, line)
+}
+
+// completeWait bounds the time a Tab may take: an app is asked for its commands.
+const completeWait = 500 * time.Millisecond
+
+func historyFile(stateDir string) string {
+	if stateDir == "" {
+		return ""
+	}
+	return filepath.Join(stateDir, "history")
+}

@@ -1,0 +1,55 @@
+package viscript
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/term"
+)
+
+// Run tells, by Options.Notices, what happens to apps that a person at the prompt should know,
+// until ctx ends; what happened before is left out. Failures to follow the events are logged
+// and retried.
+func (c *Console) Run(ctx context.Context) {
+	since := uint64(0)
+	latest := func(e signal.Event) error { since = max(since, e.Seq); return nil }
+	if err := c.env.Host.Events(ctx, 0, false, latest); err != nil && ctx.Err() == nil {
+		c.log.Warn("reading events", "err", err)
+	}
+	for ctx.Err() == nil {
+		err := c.env.Host.Events(ctx, since, true, func(e signal.Event) error {
+			since = max(since, e.Seq)
+			if line := notice(e); line != "" {
+				c.notices.Line(line)
+			}
+			return nil
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		c.log.Warn("following events", "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// notice is the line for an event, "" for one nobody waits for.
+func notice(e signal.Event) string {
+	var line string
+	switch e.Kind {
+	case "exited":
+		line = fmt.Sprintf("app %d (%s) has ended: %s", e.ID, e.App, e.Text)
+	case "failed":
+		line = fmt.Sprintf("app %d (%s) failed: %s (see: why %d)", e.ID, e.App, e.Text, e.ID)
+	case "refused":
+		line = fmt.Sprintf("refused: %s", e.Text)
+		if e.ID != 0 {
+			line = fmt.Sprintf("app %d (%s): refused: %s", e.ID, e.App, e.Text)
+		}
+	}
+	return term.Clean(line)
+}

@@ -1,0 +1,115 @@
+package viscript
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/skycoin/viscript/viscript/term"
+)
+
+// screen is a terminal in raw mode with the line being typed in its last row. What else is
+// written goes above that line. Safe for concurrent use.
+type screen struct {
+	mu      sync.Mutex // guards the following and the order of what is written
+	out     io.Writer
+	view    View // the line as drawn
+	shown   bool // the line is on the screen
+	midLine bool // the last output did not end its row
+}
+
+// Write shows the output of a command: rows end with CR LF, since a raw terminal does not add the CR.
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eraseLocked()
+	if len(p) > 0 {
+		s.midLine = p[len(p)-1] != '\n'
+	}
+	if _, err := s.out.Write(bytes.ReplaceAll(p, []byte("\n"), []byte("\r\n"))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// draw shows the line.
+func (s *screen) draw(v View) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.freshRowLocked()
+	s.view, s.shown = v, true
+	s.send(v.Draw())
+}
+
+// notice shows a line of text above the line being typed.
+func (s *screen) notice(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	back := s.shown
+	s.eraseLocked()
+	s.freshRowLocked()
+	s.send(term.Clean(line) + "\r\n")
+	if back {
+		s.shown = true
+		s.send(s.view.Draw())
+	}
+}
+
+// accept leaves the line where it is, with suffix behind it, and goes to the next row.
+func (s *screen) accept(v View, suffix string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v.Cursor = term.Width(v.Text)
+	s.send(v.Draw() + suffix + "\r\n")
+	s.shown, s.midLine = false, false
+}
+
+// leave goes to the row below the line, if it is there.
+func (s *screen) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shown {
+		s.send("\r\n")
+		s.shown = false
+	}
+}
+
+// clear erases everything.
+func (s *screen) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.send("\x1b[H\x1b[2J")
+	s.shown, s.midLine = false, false
+}
+
+func (s *screen) bell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.send("\a")
+}
+
+// raw sends a control sequence that moves nothing.
+func (s *screen) raw(sequence string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.send(sequence)
+}
+
+func (s *screen) eraseLocked() {
+	if s.shown {
+		s.send("\r\x1b[K")
+		s.shown = false
+	}
+}
+
+// freshRowLocked begins a new row when output stopped in the middle of one.
+func (s *screen) freshRowLocked() {
+	if s.midLine {
+		s.send("\r\n")
+		s.midLine = false
+	}
+}
+
+// send writes to the terminal. When that fails the terminal is gone, which reading from it tells.
+func (s *screen) send(text string) { _, _ = io.Copy(s.out, strings.NewReader(text)) }
