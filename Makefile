@@ -1,0 +1,45 @@
+# Targets: run build test check race fuzz bench docs clean. CI runs `make test`.
+GO      ?= go
+BIN     := bin/viscript
+# names by which existing configurations start the roles
+LINKS   := apptracker nm node socks-client socks-server
+FUZZTIME ?= 10s
+# Without a C compiler everything still builds, as one static executable.
+CGO     := $(if $(shell command -v $${CC:-cc} 2>/dev/null),1,0)
+
+.PHONY: run build test check race fuzz bench clean tools
+.DEFAULT_GOAL := build
+
+run: build
+	./$(BIN) --up demo
+
+build:
+	@mkdir -p bin/meshnet
+	CGO_ENABLED=$(CGO) $(GO) build -trimpath -o $(BIN) ./cmd/viscript
+	@for l in $(LINKS); do ln -sf ../viscript bin/meshnet/meshnet-run-$$l; done
+
+# what the tests need beside Go: a C compiler for the race detector, and the programs that scripts drive
+tools:
+	@.ci/tools
+
+test: tools check race fuzz
+
+check: build
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not gofmt-ed: $$bad"; exit 1; }
+	$(GO) vet ./...
+	@$(GO) mod tidy -diff
+	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/viscript
+	./$(BIN) config check
+
+race:
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 15m ./...
+
+# every fuzz target of the tree for FUZZTIME each
+fuzz:
+	@.ci/fuzz $(FUZZTIME)
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -rf bin

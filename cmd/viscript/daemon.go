@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	ossignal "os/signal"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/signal/server"
+	"github.com/skycoin/viscript/viscript"
+	"github.com/skycoin/viscript/viscript/command"
+	text "github.com/skycoin/viscript/viscript/term"
+)
+
+const (
+	// defaultSignal is the address programs of 2017 know.
+	defaultSignal = "127.0.0.1:7999"
+	// noSignal as --signal: no TCP.
+	noSignal = "none"
+	// answerTime lets the answer to `quit` reach who typed it before the connections close.
+	answerTime = 100 * time.Millisecond
+	// statusTime is how long the apps of --up have to say what they do.
+	statusTime = time.Second
+)
+
+type daemonOptions struct {
+	headless                  bool
+	config, state, signal, up string
+}
+
+// tcpAddr is --signal, "" for none.
+func (o daemonOptions) tcpAddr() string {
+	if o.signal == noSignal {
+		return ""
+	}
+	return o.signal
+}
+
+// daemon is the running daemon: the signal server and the console in one process.
+type daemon struct {
+	options daemonOptions
+	server  *server.Server
+	console *viscript.Console
+	stdin   *os.File
+	stdout  *os.File
+}
+
+func runDaemon(ctx context.Context, o daemonOptions) error {
+	stop, signals := catchSignals()
+	defer stop()
+	d, err := newDaemon(o)
+	if err != nil {
+		return err
+	}
+	return d.run(ctx, signals)
+}
+
+// catchSignals delivers what asks the daemon to end. A hangup does too, unless it was
+// started to ignore it (nohup).
+func catchSignals() (stop func(), c chan os.Signal) {
+	c = make(chan os.Signal, 4)
+	ossignal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	if !ossignal.Ignored(syscall.SIGHUP) {
+		ossignal.Notify(c, syscall.SIGHUP)
+	}
+	return func() { ossignal.Stop(c) }, c
+}
+
+func newDaemon(o daemonOptions) (*daemon, error) {
+	d := &daemon{options: o, stdin: os.Stdin, stdout: os.Stdout}
+	path, err := findConfig(o.config)
+	if err != nil {
+		return nil, err
+	}
+	if path != "" { // the working directory may change, the file does not
+		if path, err = filepath.Abs(path); err != nil {
+			return nil, err
+		}
+	}
+	cfg, err := loadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkGroup(cfg, o.up); err != nil {
+		return nil, err
+	}
+	dir, err := stateDir(o.state)
+	if err != nil {
+		return nil, err
+	}
+	notices := viscript.NewNotices(os.Stderr)
+	log := daemonLog(notices, cfg.Settings.VerboseInput)
+	d.server, err = server.New(server.Config{
+		Dir: dir, TCPAddr: o.tcpAddr(),
+		Exec: func(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer) int {
+			return d.console.Exec(ctx, r, stdout, stderr)
+		},
+		Env:    []string{envState + "=" + dir},
+		Speaks: isRole,
+		Log:    log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.console, err = viscript.New(viscript.Options{
+		Host: d.server, Address: d.server.Socket(), TCPAddr: d.server.TCPAddr(), StateDir: dir,
+		Version: version(), Config: cfg, Load: loader(path), Log: log, Notices: notices,
+	})
+	if err != nil {
+		d.server.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func loader(path string) func() (*viscript.Config, error) {
+	if path == "" {
+		return nil
+	}
+	return func() (*viscript.Config, error) { return loadConfig(path) }
+}
+
+func checkGroup(cfg *viscript.Config, name string) error {
+	if _, ok := cfg.Groups[name]; ok || name == "" {
+		return nil
+	}
+	if cfg.File == "" {
+		return fmt.Errorf("--up %s: no %s was found here or in the user's config folder; name one with --config", name, configName)
+	}
+	var names []string
+	for n := range cfg.Groups {
+		names = append(names, n)
+	}
+	return fmt.Errorf("--up %s: %s has no such group; groups: %s", name, cfg.File, shorten(names))
+}
+
+// daemonLog writes warnings and errors, with verboseInput all, where a person sees them.
+func daemonLog(w io.Writer, verbose bool) *slog.Logger {
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// isRole says whether a program is this executable, all of whose roles speak signal.
+func isRole(r signal.StartRequest) bool {
+	self, err := os.Executable()
+	if err != nil {
+		return false
+	}
+	mine, err := os.Stat(self)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(r.Path)
+	return err == nil && os.SameFile(mine, other)
+}
+
+// run serves until it is asked to end, then stops the apps in order.
+func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
+	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer endServing()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	var work sync.WaitGroup
+	ended := make(chan error, 1)
+	go func() { ended <- d.server.Run(serving) }()
+	work.Go(func() { d.console.Run(ctx) })
+	person := make(chan error, 1) // what the prompt ended with
+	work.Go(func() { person <- d.attend(ctx) })
+
+	var failed error
+	select {
+	case <-signals:
+	case <-d.console.Done():
+		time.Sleep(answerTime)
+	case failed = <-person:
+	case failed = <-ended:
+		ended <- nil // for stop
+	}
+	cancel()
+	work.Wait()
+	d.stop(endServing, ended, signals)
+	return failed
+}
+
+// attend tells what is up and then serves the person at the terminal; without one it waits
+// for ctx to end.
+func (d *daemon) attend(ctx context.Context) error {
+	d.greet()
+	if d.options.up != "" {
+		d.bringUp(ctx)
+	}
+	if ctx.Err() == nil && isTerminal(d.stdin) && isTerminal(d.stdout) {
+		fmt.Fprintln(d.stdout, "help or ? lists the commands, quit ends")
+		return d.console.Prompt(ctx, d.stdin, d.stdout)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+func (d *daemon) greet() {
+	config := d.console.Config().File
+	if config == "" {
+		config = "none found"
+	}
+	tcp := d.server.TCPAddr()
+	if tcp == "" {
+		tcp = noSignal
+	}
+	fmt.Fprintf(d.stdout, "viscript %s\nstate %s\nsignal %s\nconfig %s\n", version(),
+		text.Clean(filepath.Dir(d.server.Socket())), tcp, text.Clean(config))
+}
+
+// bringUp starts the group and shows what is up, with what the apps say of themselves.
+func (d *daemon) bringUp(ctx context.Context) {
+	exec := func(words ...string) int {
+		return d.console.Exec(ctx, signal.ExecRequest{Args: words}, d.stdout, os.Stderr)
+	}
+	fmt.Fprintf(d.stdout, "starting group %s\n", d.options.up)
+	if exec("up", d.options.up) != command.OK && ctx.Err() != nil {
+		return
+	}
+	exec("list_apps")
+	for _, a := range d.statuses(ctx) {
+		fmt.Fprintf(d.stdout, "%s (ID %d): %s\n", text.Clean(a.App), a.ID, text.Clean(a.Status))
+	}
+}
+
+// statuses returns the running apps that have said what they do. They may say it just after
+// they were ready, so it waits a moment until all that speak signal have.
+func (d *daemon) statuses(ctx context.Context) []signal.App {
+	for end := time.Now().Add(statusTime); ; {
+		apps, err := d.server.List(ctx)
+		if err != nil {
+			return nil // the server is ending
+		}
+		silent := slices.ContainsFunc(apps, func(a signal.App) bool { return a.Ended == nil && a.Signal && a.Status == "" })
+		if !silent || time.Now().After(end) || ctx.Err() != nil {
+			return slices.DeleteFunc(apps, func(a signal.App) bool { return a.Ended != nil || a.Status == "" })
+		}
+		time.Sleep(statusTime / 20)
+	}
+}
+
+// stop ends the server with all its apps; another signal meanwhile kills them.
+func (d *daemon) stop(endServing func(), ended <-chan error, signals <-chan os.Signal) {
+	if n := d.running(); n > 0 {
+		fmt.Fprintf(d.stdout, "stopping %d apps...\n", n)
+	}
+	endServing()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-signals:
+			fmt.Fprintln(d.stdout, "killing what still runs")
+			d.server.Hurry()
+		}
+	}
+}
+
+func (d *daemon) running() (n int) {
+	apps, err := d.server.List(context.Background()) // answers from memory
+	if err != nil {
+		return 0
+	}
+	for _, a := range apps {
+		if a.Ended == nil {
+			n++
+		}
+	}
+	return n
+}

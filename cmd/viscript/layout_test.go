@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/skycoin/viscript/"
+
+// allowed is the house: what each package may import of this module. Imports go down, never sideways:
+// cmd, then rooms (viscript, nodemanager, messenger, apps), then foundations (signal, node). A new arrow is a new word here.
+// A name stands for that package and what is below it.
+var allowed = map[string][]string{
+	"cmd/viscript": {"viscript", "nodemanager", "apps", "signal", "node"},
+
+	"viscript":         {"viscript/command", "viscript/host", "viscript/term", "signal"},
+	"viscript/command": {"viscript/host", "viscript/term", "signal"},
+	"viscript/host":    {"signal"},
+	"viscript/term":    {},
+
+	"nodemanager":                 {"nodemanager/registry", "nodemanager/tracker", "nodemanager/topology", "nodemanager/setup", "nodemanager/store", "nodemanager/store/boltstore", "node/control", "node/identity", "node/secure", "node/wire"},
+	"nodemanager/registry":        {"nodemanager/store", "node/control", "node/identity", "node/wire"},
+	"nodemanager/tracker":         {"nodemanager/store", "nodemanager/store/boltstore", "node/control", "node/identity", "node/secure", "node/wire"},
+	"nodemanager/topology":        {"node/control", "node/identity"},
+	"nodemanager/setup":           {"node/control", "node/identity", "node/wire"},
+	"nodemanager/store":           {},
+	"nodemanager/store/boltstore": {"nodemanager/store"},
+	"nodemanager/store/storetest": {"nodemanager/store"},
+
+	"apps/socks":    {"node/identity", "node/wire"},
+	"apps/demopage": {},
+
+	"signal":         {},
+	"signal/auto":    {"signal"},
+	"signal/process": {"signal"},
+	"signal/server":  {"signal", "signal/process"},
+
+	"node":          {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/secure", "node/session", "node/wire"},
+	"node/identity": {},
+	"node/wire":     {"node/identity"},
+	"node/secure":   {"node/identity", "node/wire"},
+	"node/link":     {"node/identity", "node/secure", "node/wire"},
+	"node/forward":  {"node/link", "node/wire"},
+	"node/session":  {"node/forward", "node/identity", "node/link", "node/secure", "node/wire"},
+	"node/app":      {"node/identity", "node/wire"},
+	"node/apphost":  {"node/app", "node/identity", "node/wire"},
+	"node/control":  {"node/identity", "node/secure", "node/wire"},
+}
+
+// violations compares what packages import with the table.
+func violations(imports map[string][]string, table map[string][]string) []string {
+	var bad []string
+	for pkg, list := range imports {
+		may, ok := table[pkg]
+		if !ok {
+			bad = append(bad, pkg+" is not in the table of packages")
+		}
+		for _, imp := range list {
+			if !slices.ContainsFunc(may, func(m string) bool { return imp == m || pkg == "cmd/viscript" && strings.HasPrefix(imp, m+"/") }) {
+				bad = append(bad, pkg+" imports "+imp)
+			}
+		}
+	}
+	slices.Sort(bad)
+	return bad
+}
+
+func TestImportsFollowTheHouse(t *testing.T) {
+	imports := listImports(t)
+	if len(imports) < 20 {
+		t.Fatalf("only %d packages found", len(imports))
+	}
+	for _, v := range violations(imports, allowed) {
+		t.Error(v)
+	}
+	for pkg := range allowed {
+		if _, ok := imports[pkg]; !ok {
+			t.Errorf("%s is in the table but not in the tree", pkg)
+		}
+	}
+}
+
+func TestLayoutCheckSeesViolations(t *testing.T) {
+	planted := map[string][]string{
+		"node/wire": {"node/session"}, // upwards
+		"viscript":  {"node"},         // sideways
+		"util":      {},               // no such room
+	}
+	want := []string{"node/wire imports node/session", "util is not in the table of packages", "viscript imports node"}
+	if got := violations(planted, allowed); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// listImports asks the go command for every package of the module and its imports within the module.
+func listImports(t *testing.T) map[string][]string {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	imports := map[string][]string{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return imports
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkg := strings.TrimPrefix(p.ImportPath, module)
+		imports[pkg] = []string{}
+		for _, imp := range p.Imports {
+			if in, ok := strings.CutPrefix(imp, module); ok {
+				imports[pkg] = append(imports[pkg], in)
+			}
+		}
+	}
+}

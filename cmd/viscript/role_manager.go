@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/skycoin/viscript/node/secure"
+	"github.com/skycoin/viscript/nodemanager"
+	"github.com/skycoin/viscript/nodemanager/tracker"
+	"github.com/skycoin/viscript/signal"
+)
+
+func trackerRole() role {
+	return role{
+		name: "apptracker", links: []string{"meshnet-run-apptracker", "meshnet-apptracker"},
+		args:  "HOST:PORT",
+		short: "the app tracker: which app of which name and type listens at which node",
+		long:  "HOST:PORT   where the node manager reaches us, such as 127.0.0.1:20000",
+		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] },
+		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
+			t, err := tracker.New(tracker.Config{Listen: args[0], Dir: e.dir, Network: e.network, Key: e.key, Log: e.log})
+			if err != nil {
+				return nil, err
+			}
+			return &service{
+				run: t.Run, status: fmt.Sprintf("app tracker %s at %s", e.key.Public().Short(), t.Addr()),
+				commands: []signal.Command{
+					value("apps", "the apps that are registered now", t.Apps),
+					value("key", "our public key, for KEY@HOST:PORT", e.key.Public().String),
+				},
+			}, nil
+		},
+	}
+}
+
+func managerRole() role {
+	return role{
+		name: "nodemanager", links: []string{"meshnet-run-nm", "meshnet-nm"},
+		args:  "DOMAIN CTRL_ADDR APPTRACKER_ADDR",
+		short: "the node manager: knows the nodes and their links, and lays the routes",
+		long: `DOMAIN           domain of the nodes' names: node0.DOMAIN is the node whose HOSTNAME is node0
+CTRL_ADDR        HOST:PORT where nodes reach us
+APPTRACKER_ADDR  the app tracker, as [KEY@]HOST:PORT; without KEY the key seen first is kept`,
+		count: [2]int{3, 3}, instance: func(args []string) string { return args[0] },
+		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
+			at, err := secure.ParseAddr(args[2])
+			if err != nil {
+				return nil, fmt.Errorf("APPTRACKER_ADDR: %w", err)
+			}
+			m, err := nodemanager.New(nodemanager.Config{
+				Domain: args[0], Listen: args[1], Tracker: at, Dir: e.dir, Network: e.network, Key: e.key, Log: e.log,
+			})
+			if err != nil {
+				return nil, err
+			}
+			return &service{
+				run: m.Run, commands: managerCommands(m, e),
+				status: fmt.Sprintf("node manager %s of %s at %s", e.key.Public().Short(), args[0], m.Addr()),
+			}, nil
+		},
+	}
+}
+
+func managerCommands(m *nodemanager.Manager, e roleEnv) []signal.Command {
+	return []signal.Command{
+		value("nodes", "the nodes that are registered now", m.Nodes),
+		value("links", "the links that both ends report", m.Links),
+		value("routes", "the routes that are laid", m.Routes),
+		tell("apps", "the apps that the tracker knows", func(ctx context.Context) (any, error) { return m.Apps(ctx) }),
+		{Name: "path", Args: "A B", Help: "the path a route from A to B (names or keys) would take now", Run: func(_ context.Context, args []string) (any, error) {
+			if len(args) != 2 {
+				return nil, errors.New("path takes two nodes, by name or key")
+			}
+			return m.Path(args[0], args[1])
+		}},
+		value("key", "our public key, for KEY@HOST:PORT", e.key.Public().String),
+	}
+}

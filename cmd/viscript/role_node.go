@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/pflag"
+
+	"github.com/skycoin/viscript/node"
+	"github.com/skycoin/viscript/node/app"
+	"github.com/skycoin/viscript/node/secure"
+	"github.com/skycoin/viscript/signal"
+)
+
+func nodeRole() role {
+	var peers, public []string
+	return role{
+		name: "node", links: []string{"meshnet-run-node"},
+		args:  "HOST:PORT NM_ADDR CONNECT APP_PORT [HOSTNAME]",
+		short: "a node of the mesh: links to its neighbours, forwards their traffic, serves the apps on this host",
+		long: `HOST:PORT   where neighbours link to us, such as 0.0.0.0:5000
+NM_ADDR     the node manager's CTRL_ADDR, as [KEY@]HOST:PORT; without KEY the key seen first is kept
+CONNECT     true: the manager names neighbours; false: only the links of --peer, ours or theirs
+APP_PORT    the loopback port for the apps on this host
+HOSTNAME    our name in the manager's domain`,
+		count: [2]int{4, 5},
+		flags: func(f *pflag.FlagSet) {
+			f.StringArrayVar(&peers, "peer", nil, "a neighbour to link to, `[KEY@]HOST:PORT`; may be given again")
+			f.StringArrayVar(&public, "public", nil, "`HOST:PORT` under which others reach us, where that is not one of this host's own; may be given again")
+		},
+		instance: func(args []string) string {
+			if len(args) > 4 {
+				return args[4]
+			}
+			return args[0]
+		},
+		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
+			cfg, err := nodeConfig(e, args, peers, public)
+			if err != nil {
+				return nil, err
+			}
+			n, err := node.New(ctx, cfg)
+			if err != nil {
+				return nil, err
+			}
+			return &service{
+				run: n.Run, commands: nodeCommands(n),
+				status: fmt.Sprintf("node %s at %s, apps at %s", e.key.Public().Short(), n.Addr(), n.AppAddr()),
+			}, nil
+		},
+	}
+}
+
+// nodeConfig reads the positional arguments.
+func nodeConfig(e roleEnv, args, peers, public []string) (node.Config, error) {
+	cfg := node.Config{Key: e.key, Network: e.network, Pins: e.pins, Log: e.log, Listen: args[0], Public: public}
+	var err error
+	if cfg.Manager, err = secure.ParseAddr(args[1]); err != nil {
+		return cfg, fmt.Errorf("NM_ADDR: %w", err)
+	}
+	if cfg.Connect, err = strconv.ParseBool(args[2]); err != nil {
+		return cfg, fmt.Errorf("CONNECT %q: want true or false", args[2])
+	}
+	port, err := strconv.ParseUint(args[3], 10, 16)
+	if err != nil || port == 0 {
+		return cfg, fmt.Errorf("APP_PORT %q: want a port, 1 to 65535", args[3])
+	}
+	cfg.AppPort = app.Port(port)
+	if len(args) > 4 {
+		cfg.Name = args[4]
+	}
+	for _, p := range peers {
+		a, err := secure.ParseAddr(p)
+		if err != nil {
+			return cfg, fmt.Errorf("--peer: %w", err)
+		}
+		cfg.Peers = append(cfg.Peers, a)
+	}
+	return cfg, nil
+}
+
+func nodeCommands(n *node.Node) []signal.Command {
+	return []signal.Command{
+		value("info", "key, addresses, the manager, and how much goes on", n.Info),
+		value("links", "the neighbours: carrier, round trip, bytes each way", n.Links),
+		value("routes", "routes from, to and through this node, with what they carried", n.Routes),
+		value("sessions", "encrypted sessions with other nodes that end here", n.Sessions),
+		{Name: "find", Args: "[NAME]", Help: "apps that the tracker knows, all or by name", Run: func(ctx context.Context, args []string) (any, error) {
+			if len(args) > 1 {
+				return nil, errors.New("find takes one name at most")
+			}
+			return n.Find(ctx, firstOf(args))
+		}},
+		{Name: "resolve", Args: "NAME", Help: "the key of the node of that name", Run: func(ctx context.Context, args []string) (any, error) {
+			if len(args) != 1 {
+				return nil, errors.New("resolve takes one name")
+			}
+			key, err := n.Resolve(ctx, args[0])
+			return key.String(), err
+		}},
+	}
+}
+
+func firstOf(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/skycoin/viscript/apps/socks"
+	"github.com/skycoin/viscript/node/app"
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/secure"
+	"github.com/skycoin/viscript/node/wire"
+)
+
+// Patience of the SOCKS apps with a mesh that is starting or healing.
+const (
+	relisten   = time.Second // until the node is asked again
+	dialRetry  = 200 * time.Millisecond
+	dialWithin = 8 * time.Second  // while there is no route, exit or node
+	exitFresh  = 30 * time.Second // an exit that was found is used so long before the tracker is asked again
+	probeEvery = 250 * time.Millisecond
+)
+
+// meshListener takes streams from the node, and takes the port again when the node went and came back.
+type meshListener struct {
+	client  *app.Client
+	env     roleEnv
+	options app.ListenOptions
+
+	ln   *app.Listener                // of the accepting goroutine
+	node atomic.Pointer[app.NodeInfo] // as of the last listen
+	once sync.Once
+	up   chan struct{} // closed when we listened for the first time
+}
+
+// ready waits until the node has us.
+func (m *meshListener) ready(ctx context.Context) error {
+	select {
+	case <-m.up:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// accept is socks.ServerConfig.Accept: it fails for good only when the name or port is another's.
+func (m *meshListener) accept(ctx context.Context) (socks.Incoming, error) {
+	for {
+		if m.ln == nil {
+			if err := m.listen(ctx); err != nil {
+				return nil, err
+			}
+		}
+		conn, err := m.ln.Accept(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		m.ln.Close()
+		m.ln = nil
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if errors.Is(err, &app.Refused{Code: wire.CodeDenied}) {
+			return nil, fmt.Errorf("the app tracker refuses the name %q: %w", m.options.Name, err)
+		}
+		m.env.log.Warn("the node went away", "err", err)
+	}
+}
+
+// closed is socks.Policy.Closed: the ports of our node, and every node's app port on this host.
+func (m *meshListener) closed(port uint16) bool {
+	n := m.node.Load()
+	return n == nil || slices.Contains(n.Ports, app.Port(port)) || app.OwnPort(port)
+}
+
+// listen takes the port, waiting for a node that is not there yet.
+func (m *meshListener) listen(ctx context.Context) error {
+	said := ""
+	for {
+		ln, err := m.client.Listen(ctx, m.options)
+		switch {
+		case err == nil:
+			m.ln = ln
+			if n, err := m.client.Node(ctx); err == nil {
+				m.node.Store(&n)
+			}
+			m.once.Do(func() { close(m.up) })
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, new(*app.Refused)):
+			return fmt.Errorf("the node refuses mesh port %d: %w", m.options.Port, err)
+		case err.Error() != said:
+			said = err.Error()
+			m.env.log.Warn("waiting for the node", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(relisten):
+		}
+	}
+}
+
+// entry dials the exit; it implements socks.Dialer.
+type entry struct {
+	client *app.Client
+	server string // name, key, or "" for any
+	pins   *secure.Pins
+	log    *slog.Logger
+
+	mu    sync.Mutex // guards the following
+	exit  app.App
+	found time.Time
+}
+
+// DialMesh opens a stream at the exit. While the mesh has no route or no exit it tries again for a while:
+// nodes may be starting, or healing.
+func (e *entry) DialMesh(ctx context.Context, target string, first []byte) (socks.Stream, error) {
+	for began := time.Now(); ; {
+		conn, err := e.dial(ctx, target, first)
+		if err == nil {
+			return conn, nil
+		}
+		if !passing(err) || time.Since(began) > dialWithin || ctx.Err() != nil {
+			return nil, err
+		}
+		e.forget()
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(dialRetry):
+		}
+	}
+}
+
+func (e *entry) dial(ctx context.Context, target string, first []byte) (*app.Conn, error) {
+	exit, err := e.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.client.Dial(ctx, exit.Node, exit.Port, app.DialOptions{Target: target, First: first})
+}
+
+// passing reports whether err may be gone in a moment, and the target has certainly not been asked.
+func passing(err error) bool {
+	var refused *app.Refused
+	if !errors.As(err, &refused) {
+		return !errors.Is(err, context.DeadlineExceeded) && !errors.As(err, new(*secure.PinChanged)) // our own node is away
+	}
+	switch refused.Code {
+	case wire.CodeNoRoute, wire.CodeNoListener, wire.CodeNoName:
+		return true
+	}
+	return false
+}
+
+func (e *entry) forget() {
+	e.mu.Lock()
+	e.found = time.Time{}
+	e.mu.Unlock()
+}
+
+// find returns the exit to use.
+func (e *entry) find(ctx context.Context) (app.App, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if time.Since(e.found) < exitFresh {
+		return e.exit, nil
+	}
+	a, err := e.ask(ctx)
+	if err != nil {
+		if e.exit.Port != 0 && errors.Is(err, &app.Refused{Code: wire.CodeTimeout}) {
+			return e.exit, nil // the manager is away: the exit we know is as good as any
+		}
+		return app.App{}, err
+	}
+	e.exit, e.found = a, time.Now()
+	return a, nil
+}
+
+// ask looks the exit up in the tracker, and keeps to the key that a name had when we saw it first.
+func (e *entry) ask(ctx context.Context) (app.App, error) {
+	q := app.Query{Type: socksType, Name: e.server}
+	if key, err := identity.ParseHex(e.server); err == nil {
+		q.Name, q.Node = "", key
+	}
+	apps, err := e.client.Find(ctx, q)
+	if err != nil {
+		return app.App{}, err
+	}
+	if len(apps) == 0 {
+		what := "the app tracker knows no socks-server"
+		if e.server != "" {
+			what += fmt.Sprintf(" %q", e.server)
+		}
+		return app.App{}, &app.Refused{Code: wire.CodeNoName, Text: what}
+	}
+	a := apps[0]
+	if q.Name != "" {
+		if err := e.pins.Pin("app:"+a.Name, a.Node); err != nil {
+			return app.App{}, err
+		}
+	}
+	return a, nil
+}
+
+// probe waits until the exit answers over the mesh: a request without a target is refused by the exit itself.
+func (e *entry) probe(ctx context.Context) error {
+	for {
+		conn, err := e.dial(ctx, "", nil)
+		if err == nil {
+			conn.Reset(wire.CodeCancelled)
+		}
+		if refused := (*app.Refused)(nil); err == nil || errors.As(err, &refused) && (refused.Code == wire.CodeBadRequest || refused.Code == wire.CodeDenied) {
+			return nil
+		}
+		e.forget()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(probeEvery):
+		}
+	}
+}
