@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -90,16 +89,15 @@ func PeerUID(nc net.Conn) (int, error) {
 	case *net.UnixConn:
 		return unixPeer(c)
 	case *net.TCPConn:
-		local, ok1 := c.LocalAddr().(*net.TCPAddr)
-		remote, ok2 := c.RemoteAddr().(*net.TCPAddr)
-		if !ok1 || !ok2 || !remote.IP.IsLoopback() {
+		local, remote := c.LocalAddr().(*net.TCPAddr).AddrPort(), c.RemoteAddr().(*net.TCPAddr).AddrPort()
+		if !remote.Addr().Unmap().IsLoopback() {
 			return 0, errNoPeer
 		}
-		s, err := netlink.SocketGet(remote, local) // the other end's socket: its local address is our remote one
-		if err != nil || s == nil || s.INode == 0 {
+		uid, ok := socketUID(remote, local) // the other end's socket: its local address is our remote one
+		if !ok {
 			return 0, errNoPeer
 		}
-		return int(s.UID), nil
+		return uid, nil
 	}
 	return 0, errNoPeer
 }

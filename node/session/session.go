@@ -19,7 +19,7 @@ import (
 const (
 	maxWindow  = 4 << 20 // sealed bytes in flight; under link.MaxQueued, so that no relay overflows
 	ackEvery   = maxWindow / 16
-	maxStreams = 4096 // that the peer may have open
+	maxStreams = 4096     // that the peer may have open
 	budget     = 16 << 20 // of credit that we grant on all streams together; a stream that finds none left is refused
 	// A stream's credit starts at firstCredit, or less when there are many (budgetShare), but never under
 	// MaxFirst; it doubles while it is used up.
