@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -118,21 +117,14 @@ func unixPeer(c *net.UnixConn) (int, error) {
 	return int(cred.Uid), nil
 }
 
-// unixSockets lists the Unix sockets of this network namespace, one a line with the name last.
-const unixSockets = "/proc/net/unix"
-
-// OwnPort reports whether a TCP port of this host is the app port of some node here. Whoever
-// connects to addresses on behalf of strangers keeps away from those: an app port serves every process of the user.
+// OwnPort reports whether a TCP port of this host is the app port of some node here, by knocking at
+// the Unix socket that goes with it. Whoever connects to addresses on behalf of strangers keeps away from those: an
+// app port serves every process of the user.
 func OwnPort(port uint16) bool {
-	b, err := os.ReadFile(unixSockets)
-	if err != nil {
-		return true // not knowing, better refuse
+	nc, err := net.Dial("unix", SocketName(Port(port)))
+	if err == nil {
+		nc.Close()
+		return true
 	}
-	name := " " + SocketName(Port(port))
-	for line := range strings.Lines(string(b)) {
-		if strings.HasSuffix(strings.TrimRight(line, "\n"), name) {
-			return true
-		}
-	}
-	return false
+	return !errors.Is(err, syscall.ECONNREFUSED) // not knowing, better refuse
 }
