@@ -14,11 +14,15 @@ type State string
 
 // The states. Starting lasts until the child reported ready (or, for a program that does
 // not speak signal, for a moment); Unreachable is a running child whose connection is gone.
+// Waiting has no process and will have one: it is between two restarts. Unverified cannot be
+// told from a stranger that has its number by now, and is never signalled.
 const (
 	Starting    State = "starting"
 	Running     State = "running"
 	Ready       State = "ready"
 	Unreachable State = "unreachable"
+	Waiting     State = "waiting"
+	Unverified  State = "unverified"
 	Stopping    State = "stopping"
 	Exited      State = "exited"
 	Failed      State = "failed"
@@ -32,8 +36,24 @@ type StartRequest struct {
 	Args []string          `json:"args"`
 	Dir  string            `json:"dir,omitempty"`
 	Env  map[string]string `json:"env,omitempty"`
-	// Daemon apps are never attached to a terminal and outlive the console (next: keeper).
+	// Daemon apps are never attached to a terminal and go on when the daemon ends. Like the
+	// Policy below it may change while the app runs.
 	Daemon bool `json:"daemon,omitempty"`
+	// EnvFiles are read at every start, in order; what Env names counts more than what they do.
+	EnvFiles []string `json:"env_files,omitempty"`
+	User     string   `json:"user,omitempty"` // NAME, UID, NAME:GROUP or UID:GID; empty: the daemon's own. Only root may name another
+	Pty      bool     `json:"pty,omitempty"`  // a terminal of its own in place of pipes
+	Limits   Limits   `json:"limits,omitzero"`
+
+	// Where the request comes from, for those who compare it with a configuration. Configured:
+	// an app of config.yaml; Group and Member: as which member `up` started it; Typed: with
+	// arguments that a person typed.
+	Configured bool   `json:"configured,omitempty"`
+	Group      string `json:"group,omitempty"`
+	Member     string `json:"member,omitempty"`
+	Typed      bool   `json:"typed,omitempty"`
+
+	Policy
 }
 
 // App is one row of the table of apps.
@@ -50,6 +70,11 @@ type App struct {
 	Signal   bool       `json:"signal"`              // it registered as a signal client
 	Status   string     `json:"status,omitempty"`    // the last status line it sent
 	Log      string     `json:"log"`                 // path of its output log
+
+	Restarts   int        `json:"restarts,omitempty"`    // starts after the first one that a policy made
+	NextStart  *time.Time `json:"next_start,omitempty"`  // when the policy starts it again
+	WaitsFor   string     `json:"waits_for,omitempty"`   // what it waits for, in words: "ready of app 3 (nodemanager)"
+	LogDropped uint64     `json:"log_dropped,omitempty"` // bytes of output lost because the disk was full or slow
 }
 
 // Usage is what `res_usage` shows: the kernel's word on the whole process tree, and, from
@@ -75,6 +100,21 @@ type Usage struct {
 	HeapObjects    uint64  `json:"heap_objects"`
 	GCRuns         uint64  `json:"gc_runs"`
 	GCPauseSeconds float64 `json:"gc_pause_seconds"`
+
+	Tree []ProcessUsage `json:"tree,omitempty"` // parents before their children; at most MaxTree
+}
+
+// MaxTree is how many processes Usage.Tree names.
+const MaxTree = 64
+
+// ProcessUsage is one process of an app's tree. Sizes in bytes; CPUSeconds since its start.
+type ProcessUsage struct {
+	Pid        int     `json:"pid"`
+	Parent     int     `json:"parent"`
+	Name       string  `json:"name"` // as the kernel has it, at most 15 bytes
+	Threads    int     `json:"threads"`
+	RSSBytes   uint64  `json:"rss_bytes"`
+	CPUSeconds float64 `json:"cpu_seconds"`
 }
 
 // Rung of the stop ladder that ended an app.
