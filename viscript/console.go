@@ -101,6 +101,11 @@ func (c *Console) reload() (Changes, error) {
 // Exec runs one command and returns its exit code (command.OK, Failed, Usage). It has the
 // form the signal server wants for what comes over the operator socket.
 func (c *Console) Exec(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer) int {
+	return c.exec(ctx, r, stdout, stderr, nil)
+}
+
+// exec is Exec for a console that has a terminal to lend; nil: it has none.
+func (c *Console) exec(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer, lender command.Lender) int {
 	words := r.Args
 	if r.Line != "" {
 		var err error
@@ -120,7 +125,7 @@ func (c *Console) Exec(ctx context.Context, r signal.ExecRequest, stdout, stderr
 	if c.Config().Settings.VerifyParsing && !r.JSON {
 		fmt.Fprintf(stderr, "parsed: %s\n", term.Clean(fmt.Sprintf("%q", words)))
 	}
-	return c.table.Run(ctx, c.env, words, command.Output{Out: stdout, Err: stderr, JSON: r.JSON})
+	return c.table.Run(ctx, c.env, words, command.Output{Out: stdout, Err: stderr, JSON: r.JSON, Columns: r.Columns, Terminal: lender})
 }
 
 // complete answers the prompt's Tab.

@@ -173,18 +173,25 @@ func (s *session) runLine(ctx context.Context, input <-chan []byte, line string)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})
+	lender := newLoan(s, input)
 	go func() {
 		defer close(done)
-		s.Exec(ctx, signal.ExecRequest{Line: line, Columns: s.columns()}, s.screen, s.screen)
+		s.exec(ctx, signal.ExecRequest{Line: line, Columns: s.columns()}, s.screen, s.screen, lender)
 	}()
-	alive := true
+	alive, typed := true, input
 	for {
 		select {
 		case <-done:
 			return alive
-		case p, ok := <-input:
+		case <-lender.taken:
+			typed = nil
+		case <-lender.back:
+			if alive {
+				typed = input
+			}
+		case p, ok := <-typed:
 			if !ok {
-				alive, input = false, nil
+				alive, typed = false, nil
 				cancel()
 				continue
 			}

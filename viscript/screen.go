@@ -14,9 +14,33 @@ import (
 type screen struct {
 	mu      sync.Mutex // guards the following and the order of what is written
 	out     io.Writer
-	view    View // the line as drawn
-	shown   bool // the line is on the screen
-	midLine bool // the last output did not end its row
+	view    View     // the line as drawn
+	shown   bool     // the line is on the screen
+	midLine bool     // the last output did not end its row
+	lent    bool     // a command has the terminal to itself
+	held    []string // notices of that time, at most maxHeld
+}
+
+// maxHeld is how many notices wait while a command has the terminal; older ones are dropped.
+const maxHeld = 100
+
+// hold keeps notices back until release: the terminal is another's.
+func (s *screen) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eraseLocked()
+	s.freshRowLocked()
+	s.lent = true
+}
+
+// release shows what was held back.
+func (s *screen) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line := range s.held {
+		s.send(term.Clean(line) + "\r\n")
+	}
+	s.lent, s.held, s.midLine = false, nil, false
 }
 
 // Write shows the output of a command: rows end with CR LF, since a raw terminal does not add the CR.
@@ -46,6 +70,11 @@ func (s *screen) draw(v View) {
 func (s *screen) notice(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lent {
+		s.held = append(s.held, line)
+		s.held = s.held[max(0, len(s.held)-maxHeld):]
+		return
+	}
 	back := s.shown
 	s.eraseLocked()
 	s.freshRowLocked()

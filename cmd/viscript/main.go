@@ -77,7 +77,7 @@ func rootCommand() (root *cobra.Command, began *bool) {
 	f.StringVar(&o.state, "state", "", "state `DIR`: sockets, logs, keys, history (default $XDG_STATE_HOME/viscript)")
 	f.StringVar(&o.signal, "signal", defaultSignal, "loopback `ADDR` where apps reach the signal server; \"none\": only its Unix socket")
 	f.StringVar(&o.up, "up", "", "start the apps of `GROUP`")
-	root.AddCommand(execCommand(), configCommand(), versionCommand())
+	root.AddCommand(execCommand(), attachCommand(), configCommand(), versionCommand())
 	addRoles(root)
 	return root, began
 }

@@ -16,9 +16,9 @@ func appCommands() []*Command {
 		{
 			Name: "apps", Help: "list the apps of config.yaml", run: apps,
 		}, {
-			Name: "start", Aliases: []string{"s"}, Args: "APP [ARGS...]",
+			Name: "start", Aliases: []string{"s"}, Args: "[-a] APP [ARGS...]",
 			Help: "start an app; without ARGS with its default ones",
-			More: "Everything behind APP goes to the app as it is, in its case and quoting.",
+			More: "Everything behind APP goes to the app as it is, in its case and quoting. With -a the app\ngets a terminal of its own, and this one is attached to it (Ctrl-Z detaches).",
 			run:  start, complete: completeStart,
 		}, {
 			Name: "list_apps", Aliases: []string{"la"}, Args: "[-f] [-a]",
@@ -59,12 +59,16 @@ func noConfig(cfg *Config) string {
 	return cfg.File + " names none"
 }
 
-// errTerminal is the answer to `start -a`.
-var errTerminal = usagef("start: -a needs a terminal for the app, which this console does not have; use `start APP`, then `logs -f ID`")
+// errTerminal is the answer to `start -a` where there is none.
+var errTerminal = usagef("start: -a needs a terminal, which `exec` does not have; use `start APP`, then `viscript attach ID`")
 
 func start(ctx context.Context, c *call) error {
-	if len(c.args) > 0 && c.args[0] == "-a" {
-		return errTerminal
+	attached := len(c.args) > 0 && c.args[0] == "-a"
+	if attached {
+		if c.Terminal == nil || c.JSON {
+			return errTerminal
+		}
+		c.args = c.args[1:]
 	}
 	if err := c.count(1, -1); err != nil {
 		return err
@@ -77,7 +81,7 @@ func start(ctx context.Context, c *call) error {
 	if len(c.args) > 1 {
 		args = c.args[1:]
 	}
-	started, err := c.startApp(ctx, app, args)
+	started, err := c.startApp(ctx, app, args, attached)
 	if err != nil {
 		return err
 	}
@@ -86,9 +90,13 @@ func start(ctx context.Context, c *call) error {
 		Pid     int       `json:"pid"`
 		Command string    `json:"command"`
 	}{started.ID, started.Pid, started.Command}
-	return c.answer(answer, func(w io.Writer) {
+	err = c.answer(answer, func(w io.Writer) {
 		fmt.Fprintf(w, "Added external app (ID: %d, Command: %s)\n", started.ID, term.Clean(started.Command))
 	})
+	if err != nil || !attached {
+		return err
+	}
+	return c.attachTo(ctx, started.ID)
 }
 
 func (c *call) app(name string) (App, error) {
@@ -103,11 +111,12 @@ func (c *call) app(name string) (App, error) {
 	return app, nil
 }
 
-func (c *call) startApp(ctx context.Context, app App, args []string) (signal.App, error) {
+func (c *call) startApp(ctx context.Context, app App, args []string, pty bool) (signal.App, error) {
 	r, err := c.Config().Request(app, args)
 	if err != nil {
 		return signal.App{}, err
 	}
+	r.Pty = r.Pty || pty
 	return c.Host.Start(ctx, r)
 }
 

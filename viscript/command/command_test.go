@@ -53,8 +53,8 @@ func TestUsageErrors(t *testing.T) {
 		"strat node":                `error: unknown command "strat"; did you mean "start"?; ` + "`help` lists them all",
 		"PING 1":                    `unknown command "PING"; did you mean "ping"?`,
 		"start nod":                 `there is no app "nod"; did you mean "node"?`,
-		"start":                     "start: too few arguments; usage: start APP [ARGS...]",
-		"start -a node":             "logs -f ID",
+		"start":                     "start: too few arguments; usage: start [-a] APP [ARGS...]",
+		"start -a node":             "viscript attach ID",
 		"ping":                      "too few arguments; usage: ping ID",
 		"ping 1 2":                  "too many arguments",
 		"ping x":                    `ping: "x" is no ID`,
@@ -202,7 +202,7 @@ func TestHelp(t *testing.T) {
 	if want := "node: a node\n    [1] address\n    [2] name\npath: /bin/sh\ndepends on: manager\n"; out != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
-	has(t, b.json("help"), `{"name":"start","aliases":["s"],"args":"APP [ARGS...]"`)
+	has(t, b.json("help"), `{"name":"start","aliases":["s"],"args":"[-a] APP [ARGS...]"`)
 	has(t, b.json("help node"), `"app":"node","desc":"a node"`)
 	has(t, b.json("help lg"), `"name":"logs"`)
 }

@@ -49,6 +49,8 @@ type Changes struct {
 type Output struct {
 	Out, Err io.Writer
 	JSON     bool
+	Columns  int    // width of the terminal, 0 where there is none
+	Terminal Lender // nil: none can be had
 }
 
 // call is one run of a command.

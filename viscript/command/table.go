@@ -32,6 +32,7 @@ func New() *Table {
 	t := &Table{byName: map[string]*Command{}}
 	t.add(t.helpCommands())
 	t.add(appCommands())
+	t.add(attachCommands())
 	t.add(stopCommands())
 	t.add(measureCommands())
 	t.add(outputCommands())

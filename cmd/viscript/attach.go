@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	ossignal "os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript"
+	"github.com/skycoin/viscript/viscript/command"
+)
+
+func attachCommand() *cobra.Command {
+	var state string
+	cmd := &cobra.Command{
+		Use: "attach [--state DIR] ID", Short: "make this terminal an app's: what it printed last, then what it prints",
+		Long: "attach makes this terminal that of the app with the given ID: first what it printed last, then what it prints.\n" +
+			"Keys reach an app that has a terminal of its own (`pty: true`, or `start -a`), and so does the size of the window.\n" +
+			"Ctrl-Z detaches: the app goes on. Exit status: 0 detached or ended, 1 it could not be done, 3 no daemon is running.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runAttach(cmd, state, args[0]) },
+		ValidArgsFunction: func(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			return completeExec(execOptions{state: state}, append([]string{"attach"}, args...), word)
+		},
+	}
+	cmd.Flags().StringVar(&state, "state", "", "state `DIR` of the daemon (default $VISCRIPT_STATE, $XDG_STATE_HOME/viscript)")
+	return cmd
+}
+
+func runAttach(cmd *cobra.Command, state, word string) error {
+	n, err := strconv.ParseUint(word, 10, 64)
+	if err != nil || n == 0 {
+		return exitError{exitUsage, fmt.Sprintf("attach: %q is no ID; `viscript exec list_apps` shows the IDs", word)}
+	}
+	if !isTerminal(os.Stdin) || !isTerminal(os.Stdout) {
+		return exitError{exitUsage, fmt.Sprintf("attach: stdin and stdout must be a terminal; without one use: viscript exec logs -f %d", n)}
+	}
+	ctx, stop := ossignal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	operator, dir, err := dialDaemon(ctx, state)
+	if err != nil {
+		return err
+	}
+	h, ok := any(operator).(daemonHost)
+	if !ok {
+		return errors.New("attach: this daemon cannot attach terminals")
+	}
+	text, err := attachTerminal(ctx, h, signal.ID(n))
+	switch {
+	case ctx.Err() != nil:
+		return exitError{code: exitInterrupted}
+	case errors.Is(err, signal.ErrNoDaemon):
+		return noDaemon(dir)
+	case err != nil:
+		return fmt.Errorf("attach: %w", err)
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
+	return err
+}
+
+// daemonHost is what attaching asks of a daemon.
+type daemonHost interface {
+	command.Attacher
+	command.Lister
+}
+
+// attachTerminal lends this process's terminal to an app and returns what to say at the end.
+func attachTerminal(ctx context.Context, h daemonHost, id signal.ID) (string, error) {
+	t, err := viscript.OpenTerminal(os.Stdin, os.Stdout)
+	if err != nil {
+		return "", err
+	}
+	detached, err := command.Attach(ctx, h, id, t)
+	t.Close()
+	if err != nil {
+		return "", err
+	}
+	return command.Parting(ctx, h, id, detached)
+}

@@ -1,0 +1,201 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/term"
+)
+
+// Attacher is a host that can make a terminal that of an app.
+type Attacher interface {
+	// Attach writes to out what the app printed last and what it prints from then on, and gives it
+	// what comes from in and the sizes of the terminal. nil when the app has ended, otherwise
+	// the error of ctx, or why it cannot be done.
+	Attach(ctx context.Context, id signal.ID, in io.Reader, out io.Writer, size <-chan signal.WindowSize) error
+}
+
+func attachCommands() []*Command {
+	return []*Command{{
+		Name: "attach", Args: "ID",
+		Help: "make this terminal the app's: what it printed last, then what it prints; Ctrl-Z detaches",
+		More: "The app goes on when you detach, and several terminals may be attached to it. Keys\nreach an app that has a terminal of its own (`pty: true`, or `start -a`).",
+		run:  attach, complete: completeID,
+	}}
+}
+
+func attach(ctx context.Context, c *call) error {
+	id, err := c.onlyID()
+	if err != nil {
+		return err
+	}
+	app, err := c.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !live(app) {
+		return fmt.Errorf("app %d (%s) does not run; `why %d` and `logs %d` tell of it", id, app.App, id, id)
+	}
+	return c.attachTo(ctx, id)
+}
+
+// attachTo lends the prompt's terminal to a running app until it ends or the person detaches.
+func (c *call) attachTo(ctx context.Context, id signal.ID) error {
+	if c.Terminal == nil || c.JSON {
+		return usagef("%s: this needs a terminal, which `exec` does not have; use: viscript attach %d", c.cmd.Name, id)
+	}
+	a, ok := c.Host.(Attacher)
+	if !ok {
+		return fmt.Errorf("%s: this host cannot attach a terminal; use: viscript attach %d", c.cmd.Name, id)
+	}
+	t, giveBack, err := c.Terminal.Borrow(ctx)
+	if err != nil {
+		return err
+	}
+	detached, err := Attach(ctx, a, id, t)
+	giveBack()
+	if err != nil {
+		return c.explain(ctx, id, err)
+	}
+	text, err := Parting(ctx, c.Host, id, detached)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(c.Out, text)
+	return nil
+}
+
+// Lister is what Parting asks.
+type Lister interface {
+	List(ctx context.Context) ([]signal.App, error)
+}
+
+// Parting says how an Attach ended, for the person at the terminal.
+func Parting(ctx context.Context, h Lister, id signal.ID, detached bool) (string, error) {
+	all, err := h.List(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range all {
+		if a.ID != id {
+			continue
+		}
+		if detached && live(a) {
+			return fmt.Sprintf("detached; app %d (%s) goes on", id, term.Clean(a.App)), nil
+		}
+		if !live(a) {
+			return ending(a), nil
+		}
+		return fmt.Sprintf("app %d (%s) is %s", id, term.Clean(a.App), a.State), nil
+	}
+	return fmt.Sprintf("app %d has ended", id), nil
+}
+
+// ending says in one line how an app ended.
+func ending(a signal.App) string {
+	text := fmt.Sprintf("app %d (%s) has ended", a.ID, a.App)
+	if a.ExitCode != nil {
+		text += ", exit code " + exitText(*a.ExitCode)
+	}
+	if a.Reason != "" {
+		text += ": " + a.Reason
+	}
+	return term.Clean(text)
+}
+
+// errDetached ends the Attach of a person who typed Ctrl-Z, errGone that of a terminal which is gone.
+var (
+	errDetached = errors.New("detached")
+	errGone     = errors.New("the terminal is gone")
+)
+
+// Attach connects t, which is raw, to an app until the app ends, the person types Ctrl-Z, or
+// the terminal is gone; detached tells the latter two from the first.
+func Attach(ctx context.Context, a Attacher, id signal.ID, t Terminal) (detached bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	typed, keys := io.Pipe()
+	sizes := make(chan signal.WindowSize, 1)
+	passing := make(chan struct{})
+	go func() {
+		defer close(passing)
+		passOn(ctx, cancel, t, keys, sizes)
+	}()
+	err = a.Attach(ctx, id, typed, t, sizes)
+	cause := context.Cause(ctx)
+	cancel(nil)
+	<-passing
+	_, _ = io.WriteString(t, attachEnd) // a terminal that is gone needs none of it
+	if errors.Is(cause, errDetached) || errors.Is(cause, errGone) {
+		return true, nil
+	}
+	return false, err
+}
+
+// attachEnd undoes what an app may have done to the terminal and forgot: colours, no cursor, the
+// other screen, mouse reports, pasting marks, keys in application mode. Then a new row.
+const attachEnd = "\x1b[0m\x1b[?25h\x1b[?1049l\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\r\n"
+
+// passOn gives the app what is typed, and the size of the terminal now and when it changes,
+// until ctx ends; it ends ctx when the person detaches or the terminal is gone.
+func passOn(ctx context.Context, end context.CancelCauseFunc, t Terminal, to *io.PipeWriter, sizes chan<- signal.WindowSize) {
+	// Not EOF: that would tell the app that its input has ended.
+	stop := context.AfterFunc(ctx, func() { to.CloseWithError(context.Cause(ctx)) })
+	keys, written := make(chan []byte), make(chan struct{})
+	go func() {
+		defer close(written)
+		for p := range keys {
+			_, _ = to.Write(p) // fails when ctx has ended
+		}
+	}()
+	defer func() {
+		stop()
+		to.CloseWithError(context.Cause(ctx))
+		close(keys)
+		<-written
+	}()
+	offer, size := sizes, windowSize(t)
+	var kept []byte
+	for {
+		give := keys
+		if len(kept) == 0 {
+			give = nil
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case give <- kept:
+			kept = nil
+		case offer <- size:
+			offer = nil
+		case <-t.Resized():
+			offer, size = sizes, windowSize(t)
+		case p, ok := <-t.Input():
+			if !ok {
+				end(errGone)
+				return
+			}
+			if bytes.IndexByte(p, keySuspend) >= 0 {
+				end(errDetached)
+				return
+			}
+			if len(kept)+len(p) <= maxTyped {
+				kept = append(kept, p...)
+			}
+		}
+	}
+}
+
+// maxTyped bounds what is kept of the keys while an app does not read them, in bytes; the rest is dropped.
+const maxTyped = 64 << 10
+
+func windowSize(t Terminal) signal.WindowSize {
+	columns, rows := t.Size()
+	return signal.WindowSize{Columns: clamp(columns), Rows: clamp(rows)}
+}
+
+func clamp(n int) uint16 { return uint16(max(0, min(n, 1<<15))) }
