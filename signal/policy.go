@@ -103,7 +103,7 @@ const MaxBreakerStarts = 1000
 func (b Breaker) Reach(pause Backoff) Duration {
 	pause = pause.OrDefault()
 	var sum Duration
-	for p, n := pause.Min, 1; n < b.Starts; n++ {
+	for p, n := pause.Min, 1; n < b.Starts && sum <= MaxDuration; n++ {
 		sum += p + p/5
 		p = min(2*p, pause.Max)
 	}
