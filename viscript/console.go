@@ -31,6 +31,7 @@ type Options struct {
 	Load     func() (*Config, error) // reads the configuration anew; nil: `reload` is refused
 	Log      *slog.Logger            // nil: discarded
 	Notices  *Notices                // where Run tells what happens to apps; nil: nowhere
+	Audit    *Audit                  // records what is done at the prompt; nil: nothing
 }
 
 // Console runs commands. Safe for concurrent use.
@@ -39,8 +40,10 @@ type Console struct {
 	env     *command.Env
 	log     *slog.Logger
 	notices *Notices
+	audit   *Audit
 	config  atomic.Pointer[Config]
 	load    func() (*Config, error)
+	watch   *fileWatch // nil where nothing can be loaded
 
 	reloading sync.Mutex // one reload at a time: held while the file is read and the result put in place
 	quit      chan struct{}
@@ -52,7 +55,7 @@ func New(o Options) (*Console, error) {
 	if o.Host == nil {
 		return nil, errors.New("viscript: a console needs a host")
 	}
-	c := &Console{table: command.New(), log: o.Log, load: o.Load, quit: make(chan struct{})}
+	c := &Console{table: command.New(), log: o.Log, audit: o.Audit, load: o.Load, quit: make(chan struct{})}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -75,6 +78,8 @@ func New(o Options) (*Console, error) {
 	}
 	if o.Load != nil {
 		c.env.Reload = c.reload
+		c.watch = newFileWatch(func() string { return c.Config().File }, c.fileChanged, c.watchFailed)
+		c.env.Watch = c.watch
 		c.env.Check = func() error { _, err := o.Load(); return err }
 	}
 	return c, nil
@@ -101,11 +106,16 @@ func (c *Console) reload() (Changes, error) {
 // Exec runs one command and returns its exit code (command.OK, Failed, Usage). It has the
 // form the signal server wants for what comes over the operator socket.
 func (c *Console) Exec(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer) int {
-	return c.exec(ctx, r, stdout, stderr, nil)
+	return c.exec(ctx, r, stdout, stderr, origin{})
 }
 
-// exec is Exec for a console that has a terminal to lend; nil: it has none.
-func (c *Console) exec(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer, lender command.Lender) int {
+// origin is where a line comes from.
+type origin struct {
+	via    string         // for the audit record; "": whoever calls records it
+	lender command.Lender // nil: no terminal
+}
+
+func (c *Console) exec(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer, from origin) int {
 	words := r.Args
 	if r.Line != "" {
 		var err error
@@ -125,7 +135,17 @@ func (c *Console) exec(ctx context.Context, r signal.ExecRequest, stdout, stderr
 	if c.Config().Settings.VerifyParsing && !r.JSON {
 		fmt.Fprintf(stderr, "parsed: %s\n", term.Clean(fmt.Sprintf("%q", words)))
 	}
-	return c.table.Run(ctx, c.env, words, command.Output{Out: stdout, Err: stderr, JSON: r.JSON, Columns: r.Columns, Terminal: lender})
+	var finish func(int)
+	if from.via != "" {
+		finish = c.audit.Command(from.via, words)
+	}
+	code := c.table.Run(ctx, c.env, words, command.Output{
+		Out: stdout, Err: stderr, JSON: r.JSON, Columns: r.Columns, Terminal: from.lender,
+	})
+	if finish != nil {
+		finish(code)
+	}
+	return code
 }
 
 // complete answers the prompt's Tab.

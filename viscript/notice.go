@@ -3,6 +3,7 @@ package viscript
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/skycoin/viscript/signal"
@@ -10,9 +11,15 @@ import (
 )
 
 // Run tells, by Options.Notices, what happens to apps that a person at the prompt should know,
-// until ctx ends; what happened before is left out. Failures to follow the events are logged
+// until ctx ends; what happened before is left out. It also watches the configuration file
+// while `reload --watch on` holds. Failures to follow the events are logged
 // and retried.
 func (c *Console) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	defer work.Wait()
+	if c.watch != nil {
+		work.Go(func() { c.watch.run(ctx) })
+	}
 	since := uint64(0)
 	latest := func(e signal.Event) error { since = max(since, e.Seq); return nil }
 	if err := c.env.Host.Events(ctx, 0, false, latest); err != nil && ctx.Err() == nil {

@@ -176,7 +176,7 @@ func (s *session) runLine(ctx context.Context, input <-chan []byte, line string)
 	lender := newLoan(s, input)
 	go func() {
 		defer close(done)
-		s.exec(ctx, signal.ExecRequest{Line: line, Columns: s.columns()}, s.screen, s.screen, lender)
+		s.exec(ctx, signal.ExecRequest{Line: line, Columns: s.columns()}, s.screen, s.screen, origin{"prompt", lender})
 	}()
 	alive, typed := true, input
 	for {

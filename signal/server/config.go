@@ -29,6 +29,8 @@ type Config struct {
 	Speaks func(signal.StartRequest) bool
 	// Ladder is how long each rung of a stop may take; zero: five seconds each.
 	Ladder process.Ladder
+	// Audit is told what operators ask; nil: nobody.
+	Audit Audit
 	// Log takes the server's own doings; nil: nobody.
 	Log *slog.Logger
 	// Limits that are zero have their defaults.

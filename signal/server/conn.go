@@ -124,7 +124,7 @@ func (c *conn) handle(ctx context.Context, method string, params json.RawMessage
 	if !isOperatorMethod(method) || !c.becomeOperator() {
 		return nil, signal.NoMethod(method)
 	}
-	return c.operate(ctx, method, params)
+	return c.audited(ctx, method, params)
 }
 
 func (c *conn) registered() bool {

@@ -15,7 +15,7 @@ import (
 type Attacher interface {
 	// Attach writes to out what the app printed last and what it prints from then on, and gives it
 	// what comes from in and the sizes of the terminal. nil when the app has ended, otherwise
-	// the error of ctx, or why it cannot be done.
+	// the error of ctx, or why it cannot be done. It does not wait for a Read of in to return.
 	Attach(ctx context.Context, id signal.ID, in io.Reader, out io.Writer, size <-chan signal.WindowSize) error
 }
 

@@ -17,7 +17,11 @@ const clearScreen = "\x1b[H\x1b[2J\x1b[3J"
 
 func consoleCommands() []*Command {
 	return []*Command{
-		{Name: "reload", Help: "read config.yaml again; a broken file changes nothing", run: reload},
+		{
+			Name: "reload", Args: "[--watch on|off]", Help: "read config.yaml again; a broken file changes nothing",
+			More: "--watch on: reload whenever the file changes, until --watch off or the end of the daemon.",
+			run:  reload,
+		},
 		{Name: "hosts", Help: "list the hosts this console knows", run: hosts},
 		{Name: "doctor", Help: "check folders, configuration, programs and ports, and say how to mend them", run: doctor},
 		{Name: "clear", Aliases: []string{"cls", "c"}, Help: "clear the screen", run: clear},
@@ -26,7 +30,10 @@ func consoleCommands() []*Command {
 	}
 }
 
-func reload(_ context.Context, c *call) error {
+func reload(ctx context.Context, c *call) error {
+	if isWatch(c.args) {
+		return c.watchReload(ctx)
+	}
 	if err := c.count(0, 0); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type Env struct {
 	Members *Members
 
 	Reload  func() (Changes, error) // nil: there is nothing to reload
+	Watch   FileWatch               // nil: there is nothing to watch
 	Quit    func()                  // asks the console to end, returns at once; nil: refused
 	Version string
 	Now     func() time.Time // nil: time.Now
