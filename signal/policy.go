@@ -152,6 +152,23 @@ type Probe struct {
 	Within    Duration `json:"within,omitempty"`    // ready: how long `up` waits for it, 15 s
 }
 
+// String names what is looked at.
+func (p *Probe) String() string {
+	switch {
+	case p == nil:
+		return ""
+	case p.TCP != "":
+		return "tcp " + p.TCP
+	case p.HTTP != "":
+		return "http " + p.HTTP
+	case len(p.Command) > 0:
+		return "command " + p.Command[0]
+	case p.Log != "":
+		return fmt.Sprintf("log %q", p.Log)
+	}
+	return "signal"
+}
+
 // Limits of probes.
 const (
 	MinProbeInterval  = Duration(50 * time.Millisecond)
@@ -193,6 +210,33 @@ type Limits struct {
 	CPU    float64 `json:"cpu,omitempty"`    // cores: 1.5 is one and a half
 	Pids   uint64  `json:"pids,omitempty"`   // processes and threads
 	Files  uint64  `json:"files,omitempty"`  // open files of each process
+}
+
+func (l Limits) String() string {
+	var words []string
+	if l.Memory > 0 {
+		words = append(words, "memory "+SizeText(l.Memory))
+	}
+	if l.CPU > 0 {
+		words = append(words, fmt.Sprintf("cpu %g cores", l.CPU))
+	}
+	if l.Pids > 0 {
+		words = append(words, fmt.Sprintf("pids %d", l.Pids))
+	}
+	if l.Files > 0 {
+		words = append(words, fmt.Sprintf("files %d", l.Files))
+	}
+	return strings.Join(words, ", ")
+}
+
+// SizeText writes bytes exactly, with the largest binary unit that allows it: 64MiB.
+func SizeText(n uint64) string {
+	for i, unit := range []string{"TiB", "GiB", "MiB", "KiB"} {
+		if size := uint64(1) << (40 - 10*i); n >= size && n%size == 0 {
+			return fmt.Sprintf("%d%s", n/size, unit)
+		}
+	}
+	return fmt.Sprint(n)
 }
 
 // Bounds of Limits.

@@ -75,7 +75,21 @@ type App struct {
 	NextStart  *time.Time `json:"next_start,omitempty"`  // when the policy starts it again
 	WaitsFor   string     `json:"waits_for,omitempty"`   // what it waits for, in words: "ready of app 3 (nodemanager)"
 	LogDropped uint64     `json:"log_dropped,omitempty"` // bytes of output lost because the disk was full or slow
+	Group      string     `json:"group,omitempty"`       // as in its StartRequest
+	Member     string     `json:"member,omitempty"`
+	Health     Health     `json:"health,omitempty"`
+	Down       bool       `json:"down,omitempty"`   // it was stopped by request and stays down
+	Limits     string     `json:"limits,omitempty"` // in words: which limits hold, and by what
 }
+
+// Health is what the health probe of an app last found; empty: none, or not known yet.
+type Health string
+
+// What a health probe finds.
+const (
+	Healthy   Health = "healthy"
+	Unhealthy Health = "unhealthy"
+)
 
 // Usage is what `res_usage` shows: the kernel's word on the whole process tree, and, from
 // a signal client, the app's own. Sizes in bytes; CPU percent of one core since the last question (or the start).
