@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,14 @@ type App struct {
 	Help        string   // its parameters, for `help APP`
 	Daemon      bool     // has no use for a terminal
 	DefaultArgs []string // used when none are typed
-	DependsOn   []string // names of apps that must be ready before this one is started by `up`
+
+	Dir      string            // working folder, relative to the folder of the file; "": that folder
+	Env      map[string]string // nil when there is none
+	EnvFiles []string          // relative to the folder of the file
+	User     string            // who it runs as; "": as the daemon
+	Pty      bool              // a terminal of its own in place of pipes
+	Limits   signal.Limits
+	signal.Policy
 }
 
 // Group is a list of apps that are started and stopped together.
@@ -46,9 +54,10 @@ type Member struct {
 
 // Settings are those of 2017.
 type Settings struct {
-	VerboseInput  bool // log each key of the prompt
-	VerifyParsing bool // print the words of each line before it is run
-	RunHeadless   bool // as --headless
+	VerboseInput  bool   // log each key of the prompt
+	VerifyParsing bool   // print the words of each line before it is run
+	RunHeadless   bool   // as --headless
+	Metrics       string // where Prometheus finds the daemon's numbers, HOST:PORT on a loopback address; "" off
 }
 
 // Folder is where relative paths begin; "" without a file.
@@ -69,9 +78,33 @@ func (c *Config) Request(app App, args []string) (signal.StartRequest, error) {
 	if args == nil {
 		args = app.DefaultArgs
 	}
-	return signal.StartRequest{
-		App: app.Name, Path: path, Args: slices.Clone(args), Dir: c.Folder(), Daemon: app.Daemon,
-	}, nil
+	r := signal.StartRequest{
+		App: app.Name, Path: path, Args: slices.Clone(args), Dir: c.inFolder(app.Dir), Env: maps.Clone(app.Env),
+		Daemon: app.Daemon, User: app.User, Pty: app.Pty, Limits: app.Limits, Configured: true, Policy: app.Policy,
+	}
+	for _, f := range app.EnvFiles {
+		r.EnvFiles = append(r.EnvFiles, c.inFolder(f))
+	}
+	return r, nil
+}
+
+// memberRequest is what starts a member of a group.
+func (c *Config) memberRequest(group string, m Member) (signal.StartRequest, error) {
+	app, ok := c.Apps[m.App]
+	if !ok {
+		return signal.StartRequest{}, fmt.Errorf("there is no app %q", m.App)
+	}
+	r, err := c.Request(app, m.Args)
+	r.Group, r.Member = group, m.Name
+	return r, err
+}
+
+// inFolder makes a path of the file absolute; "" is the folder itself.
+func (c *Config) inFolder(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(c.Folder(), path)
 }
 
 func (c *Config) resolve(app App) (string, error) {
@@ -109,10 +142,16 @@ func executable(path string) error {
 	return nil
 }
 
+// Need is what a member waits for: the one at this position to meet a condition.
+type Need struct {
+	At int
+	On signal.Condition
+}
+
 // StartOrder returns the members in the order in which they can be started: after all members
 // whose apps theirs depends on, also by way of apps that are not in the group, otherwise as
-// listed. needs[i] holds the positions, in the result, of what member i waits for.
-func (c *Config) StartOrder(g Group) (members []Member, needs [][]int) {
+// listed. needs[i] holds what member i of the result waits for; all of it stands before i.
+func (c *Config) StartOrder(g Group) (members []Member, needs [][]Need) {
 	placed := make([]int, len(g.Members)) // position in the result, -1: not there yet
 	for i := range placed {
 		placed[i] = -1
@@ -123,7 +162,7 @@ func (c *Config) StartOrder(g Group) (members []Member, needs [][]int) {
 			if placed[i] >= 0 {
 				continue
 			}
-			if need, ok := c.ready(g, i, placed); ok {
+			if need, ok := c.placeable(g, i, placed); ok {
 				placed[i] = len(members)
 				members, needs = append(members, m), append(needs, need)
 				break
@@ -136,30 +175,42 @@ func (c *Config) StartOrder(g Group) (members []Member, needs [][]int) {
 	return members, needs
 }
 
-// ready says whether all that member i depends on is placed, and where.
-func (c *Config) ready(g Group, i int, placed []int) (need []int, ok bool) {
-	deps := c.dependencies(g.Members[i].App)
+// placeable says whether all that member i depends on is placed, and where.
+func (c *Config) placeable(g Group, i int, placed []int) (need []Need, ok bool) {
+	deps := c.dependencies(g, g.Members[i].App)
 	for j, m := range g.Members {
-		if !deps[m.App] {
-			continue
+		for _, d := range deps {
+			if d.App != m.App {
+				continue
+			}
+			if placed[j] < 0 {
+				return nil, false
+			}
+			need = append(need, Need{placed[j], d.On})
 		}
-		if placed[j] < 0 {
-			return nil, false
-		}
-		need = append(need, placed[j])
 	}
 	return need, true
 }
 
-// dependencies is the set of apps that name depends on, directly or not.
-func (c *Config) dependencies(name string) map[string]bool {
-	found := map[string]bool{}
+// dependencies are the conditions in apps of the group that name waits for. Through an app
+// outside the group it waits for what that app would have waited for.
+func (c *Config) dependencies(g Group, name string) (found []signal.Dependency) {
+	inGroup := func(app string) bool {
+		return slices.ContainsFunc(g.Members, func(m Member) bool { return m.App == app })
+	}
+	seen := map[string]bool{}
 	var visit func(string)
 	visit = func(name string) {
+		if seen[name] {
+			return
+		}
+		seen[name] = true
 		for _, d := range c.Apps[name].DependsOn {
-			if !found[d] {
-				found[d] = true
-				visit(d)
+			switch {
+			case !inGroup(d.App):
+				visit(d.App)
+			case !slices.Contains(found, d):
+				found = append(found, d)
 			}
 		}
 	}

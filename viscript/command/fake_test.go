@@ -200,7 +200,7 @@ func newBench(t *testing.T) *bench {
 	cfg := &Config{
 		File: "/etc/viscript/config.yaml",
 		Apps: map[string]App{
-			"node":    {Name: "node", Desc: "a node", Path: "/bin/sh", DependsOn: []string{"manager"}, Help: "[1] address\n[2] name\n"},
+			"node":    {Name: "node", Desc: "a node", Path: "/bin/sh", Policy: needing("manager").Policy, Help: "[1] address\n[2] name\n"},
 			"manager": {Name: "manager", Desc: "knows all", Path: "/bin/sh", Daemon: true, DefaultArgs: []string{"-p", "1"}},
 			"echo":    {Name: "echo", Path: "/bin/sh"},
 			"gone":    {Name: "gone", Path: "bin/no-such-program"},

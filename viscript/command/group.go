@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,9 +12,6 @@ import (
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/term"
 )
-
-// ReadyWait is how long `up` gives each member to become ready.
-const ReadyWait = 15 * time.Second
 
 func groupCommands() []*Command {
 	return []*Command{
@@ -53,12 +51,13 @@ type memberAnswer struct {
 	Member string        `json:"member"`
 	App    string        `json:"app"`
 	ID     signal.ID     `json:"id,omitempty"`
-	Result string        `json:"result"` // ready running failed skipped; stopped
+	Result string        `json:"result"` // ready running exited failed skipped; stopped
 	Error  string        `json:"error,omitempty"`
 	Log    []string      `json:"last_lines,omitempty"`
 	Rung   signal.Rung   `json:"rung,omitempty"`
 	Exit   *int          `json:"exit_code,omitempty"`
 	took   time.Duration // until it was ready
+	ready  bool          // it ran already and is past starting
 }
 
 type groupAnswer struct {
@@ -67,17 +66,19 @@ type groupAnswer struct {
 	Members []memberAnswer `json:"members"`
 }
 
-// climb is one run of `up`. It belongs to one goroutine; others only wait for apps to be ready.
+// climb is one run of `up`. It belongs to one goroutine; others only wait for conditions.
 type climb struct {
 	*call
-	group   Group
+	group   string // for errors and the answer
 	members []Member
-	needs   [][]int
+	needs   [][]Need
 	live    []signal.App
 	begun   []bool
 	done    []bool
+	met     map[Need]error // conditions that were waited for; nil: met
 	answers []memberAnswer // valid where done
 	width   int            // of the longest name
+	request func(Member) (signal.StartRequest, error)
 }
 
 func up(ctx context.Context, c *call) error {
@@ -93,53 +94,107 @@ func up(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	u := &climb{call: c, group: g, live: live}
-	u.members, u.needs = c.Config().StartOrder(g)
+	cfg := c.Config()
+	u := newClimb(c, cfg, g, live)
+	u.request = func(m Member) (signal.StartRequest, error) { return cfg.memberRequest(g.Name, m) }
+	u.run(ctx)
+	return u.tell()
+}
+
+func newClimb(c *call, cfg *Config, g Group, live []signal.App) *climb {
+	u := &climb{call: c, group: g.Name, live: live, met: map[Need]error{}}
+	u.members, u.needs = cfg.StartOrder(g)
 	u.begun, u.done = make([]bool, len(u.members)), make([]bool, len(u.members))
 	u.answers = make([]memberAnswer, len(u.members))
 	for _, m := range u.members {
 		u.width = max(u.width, term.Width(m.Name))
 	}
-	u.run(ctx)
-	return u.tell()
+	return u
 }
 
-// run starts every member as soon as those it needs are done, in the order of the group, and
-// returns when all are done.
+// outcome is what a waiting goroutine found: a condition was met or not.
+type outcome struct {
+	need   Need
+	err    error
+	answer *memberAnswer // of a member that is done by it, otherwise nil
+}
+
+// run starts every member as soon as the conditions it needs are met, in the order of the
+// group, and returns when all are done and nobody waits.
 func (u *climb) run(ctx context.Context) {
-	type result struct {
-		i int
-		memberAnswer
-	}
-	ready := make(chan result)
+	found := make(chan outcome)
 	for waiting := 0; ; waiting-- {
 		for i, ok := u.next(); ok; i, ok = u.next() {
 			u.begun[i] = true
-			began := time.Now()
-			a, wait := u.start(ctx, i)
-			if !wait {
-				u.finish(i, a)
-				continue
-			}
-			waiting++
-			go func() {
-				u.await(ctx, &a)
-				a.took = time.Since(began)
-				ready <- result{i, a}
-			}()
+			waiting += u.begin(ctx, i, found)
 		}
 		if waiting == 0 {
 			return
 		}
-		r := <-ready
-		u.finish(r.i, r.memberAnswer)
+		o := <-found
+		u.met[o.need] = o.err
+		if o.answer != nil {
+			u.finish(o.need.At, *o.answer)
+		}
 	}
 }
 
-// next is the first member that can be started now.
+// begin starts member i and returns how many outcomes are to come of it.
+func (u *climb) begin(ctx context.Context, i int, found chan<- outcome) (waiting int) {
+	began := time.Now()
+	a, up := u.start(ctx, i)
+	if !up {
+		u.finish(i, a)
+		for _, n := range u.wanted(i) {
+			u.met[n] = errNotUp
+		}
+		return 0
+	}
+	own := Need{At: i, On: signal.OnReady}
+	wanted := u.wanted(i)
+	if job := (Need{At: i, On: signal.OnExited}); slices.Contains(wanted, job) {
+		own = job // it is done when it has ended
+	}
+	for _, n := range wanted {
+		if n.On == signal.OnStarted {
+			u.met[n] = nil
+		} else if n != own {
+			waiting++
+			go func() { found <- outcome{need: n, err: u.await(ctx, a.ID, n)} }()
+		}
+	}
+	if a.ready && own.On == signal.OnReady {
+		u.met[own] = nil
+		u.finish(i, a)
+		return waiting
+	}
+	go func() {
+		err := u.complete(ctx, &a, own)
+		a.took = time.Since(began)
+		found <- outcome{own, err, &a}
+	}()
+	return waiting + 1
+}
+
+// errNotUp stands for the conditions of a member that was not started.
+var errNotUp = errors.New("it is not up")
+
+// wanted lists the conditions in member i that others wait for.
+func (u *climb) wanted(i int) (all []Need) {
+	for _, needs := range u.needs {
+		for _, n := range needs {
+			if n.At == i && !slices.Contains(all, n) {
+				all = append(all, n)
+			}
+		}
+	}
+	return all
+}
+
+// next is the first member that can be started now, or that never can.
 func (u *climb) next() (int, bool) {
 	for i := range u.members {
-		if !u.begun[i] && !slices.ContainsFunc(u.needs[i], func(n int) bool { return !u.done[n] }) {
+		if !u.begun[i] && !slices.ContainsFunc(u.needs[i], func(n Need) bool { _, known := u.met[n]; return !known }) {
 			return i, true
 		}
 	}
@@ -147,27 +202,22 @@ func (u *climb) next() (int, bool) {
 }
 
 // start starts member i unless it runs already or one that it needs does not.
-func (u *climb) start(ctx context.Context, i int) (a memberAnswer, wait bool) {
+func (u *climb) start(ctx context.Context, i int) (a memberAnswer, up bool) {
 	m := u.members[i]
 	a = memberAnswer{Member: m.Name, App: m.App}
 	if missing := u.missing(i); missing != "" {
 		a.Result, a.Error = "skipped", "needs "+missing
 		return a, false
 	}
-	app, ok := u.Config().Apps[m.App]
-	if !ok {
-		a.Result, a.Error = "failed", fmt.Sprintf("there is no app %q", m.App)
-		return a, false
-	}
-	r, err := u.Config().Request(app, m.Args)
+	r, err := u.request(m)
 	if err != nil {
 		a.Result, a.Error = "failed", err.Error()
 		return a, false
 	}
-	member := membership{u.group.Name, m.Name, Join(append([]string{r.Path}, r.Args...))}
+	member := membership{u.group, m.Name, Join(append([]string{r.Path}, r.Args...))}
 	if have, ok := u.Members.find(u.live, member); ok {
-		a.ID, a.Result = have.ID, "running"
-		return a, have.State == signal.Starting
+		a.ID, a.Result, a.ready = have.ID, "running", have.State != signal.Starting && have.State != signal.Waiting
+		return a, true
 	}
 	started, err := u.Host.Start(ctx, r)
 	if err != nil {
@@ -179,32 +229,20 @@ func (u *climb) start(ctx context.Context, i int) (a memberAnswer, wait bool) {
 	return a, true
 }
 
-// missing names a member that i needs and that did not come up, or "".
+// missing names a member whose condition i needs and that did not meet it, or "".
 func (u *climb) missing(i int) string {
 	for _, n := range u.needs[i] {
-		if a := u.answers[n]; a.Result != "ready" && a.Result != "running" {
-			return a.Member
+		err := u.met[n]
+		if err == nil {
+			continue
 		}
+		name := u.members[n.At].Name
+		if n.On == signal.OnReady || n.On == signal.OnStarted || errors.Is(err, errNotUp) {
+			return name
+		}
+		return fmt.Sprintf("%s (%s): %v", name, n.On, err)
 	}
 	return ""
-}
-
-func (u *climb) await(ctx context.Context, a *memberAnswer) {
-	waitCtx, cancel := context.WithTimeout(ctx, ReadyWait)
-	defer cancel()
-	err := u.Host.WaitReady(waitCtx, a.ID)
-	if err == nil {
-		return
-	}
-	a.Result, a.Error = "failed", err.Error()
-	if ctx.Err() != nil {
-		a.Error = "interrupted"
-	} else if waitCtx.Err() != nil {
-		a.Error = fmt.Sprintf("not ready after %v", ReadyWait)
-	}
-	logCtx, cancelLog := context.WithTimeout(ctx, 2*time.Second)
-	defer cancelLog()
-	a.Log, _ = u.logLines(logCtx, a.ID, whyLogLines) // the error above is the news
 }
 
 // finish notes the answer of member i and tells it.
@@ -219,7 +257,7 @@ func (u *climb) print(a memberAnswer) {
 	name := a.Member + strings.Repeat(" ", u.width-term.Width(a.Member))
 	text := a.Error
 	switch a.Result {
-	case "ready":
+	case "ready", "exited":
 		text = fmt.Sprintf("after %.1f s", a.took.Seconds())
 	case "running":
 		text = "already"
@@ -242,14 +280,14 @@ func (u *climb) tell() error {
 			failed = append(failed, a.Member+": "+a.Error)
 		}
 	}
-	answer := groupAnswer{u.group.Name, len(failed) == 0, list(u.answers)}
+	answer := groupAnswer{u.group, len(failed) == 0, list(u.answers)}
 	if u.JSON {
 		if err := u.answer(answer, nil); err != nil {
 			return err
 		}
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("up %s: %s", u.group.Name, strings.Join(failed, "; "))
+		return fmt.Errorf("up %s: %s", u.group, strings.Join(failed, "; "))
 	}
 	return nil
 }

@@ -9,9 +9,17 @@ import (
 	"github.com/skycoin/viscript/signal"
 )
 
+// needing is an app that others must be ready for.
+func needing(names ...string) (a App) {
+	for _, n := range names {
+		a.DependsOn = append(a.DependsOn, signal.Dependency{App: n, On: signal.OnReady})
+	}
+	return a
+}
+
 func TestStartOrder(t *testing.T) {
 	cfg := &Config{Apps: map[string]App{
-		"a": {}, "b": {DependsOn: []string{"x"}}, "x": {DependsOn: []string{"a"}}, "c": {DependsOn: []string{"b", "b"}},
+		"a": {}, "b": needing("x"), "x": needing("a"), "c": needing("b", "b"),
 	}}
 	member := func(names ...string) (g Group) {
 		for _, n := range names {
@@ -31,7 +39,7 @@ func TestStartOrder(t *testing.T) {
 		for i, m := range members {
 			got = append(got, m.Name)
 			for _, n := range needs[i] {
-				if n >= i {
+				if n.At >= i || n.On != signal.OnReady {
 					t.Errorf("%v: %s needs a later one", c.in, m.Name)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/term"
 )
 
@@ -39,8 +40,14 @@ type appHelp struct {
 	Path        string   `json:"path"`
 	Daemon      bool     `json:"daemon"`
 	DefaultArgs []string `json:"default_args"`
-	DependsOn   []string `json:"depends_on"`
+	DependsOn   []string `json:"depends_on"` // with the condition behind the name unless that is ready
 	Help        string   `json:"help,omitempty"`
+
+	Dir    string         `json:"dir,omitempty"`
+	User   string         `json:"user,omitempty"`
+	Pty    bool           `json:"pty,omitempty"`
+	Limits signal.Limits  `json:"limits,omitzero"`
+	Policy *signal.Policy `json:"policy"`
 }
 
 func (c *Command) describe() commandHelp {
@@ -48,7 +55,18 @@ func (c *Command) describe() commandHelp {
 }
 
 func (a App) describe() appHelp {
-	return appHelp{a.Name, a.Desc, a.Path, a.Daemon, list(a.DefaultArgs), list(a.DependsOn), a.Help}
+	return appHelp{
+		App: a.Name, Desc: a.Desc, Path: a.Path, Daemon: a.Daemon, DefaultArgs: list(a.DefaultArgs), DependsOn: list(a.needs()), Help: a.Help,
+		Dir: a.Dir, User: a.User, Pty: a.Pty, Limits: a.Limits, Policy: &a.Policy,
+	}
+}
+
+// needs is depends_on in words.
+func (a App) needs() (words []string) {
+	for _, d := range a.DependsOn {
+		words = append(words, d.String())
+	}
+	return words
 }
 
 func (t *Table) help(_ context.Context, c *call) error {
@@ -98,9 +116,28 @@ func helpApp(w io.Writer, app App) {
 	if len(app.DefaultArgs) > 0 {
 		fmt.Fprintf(w, "default arguments: %s\n", term.Clean(Join(app.DefaultArgs)))
 	}
-	if len(app.DependsOn) > 0 {
-		fmt.Fprintf(w, "depends on: %s\n", strings.Join(app.DependsOn, ", "))
+	for _, line := range app.kept() {
+		fmt.Fprintln(w, term.Clean(line))
 	}
+}
+
+// kept says how the app is started and kept, as far as it is not as usual.
+func (a App) kept() (lines []string) {
+	add := func(set bool, format string, v ...any) {
+		if set {
+			lines = append(lines, fmt.Sprintf(format, v...))
+		}
+	}
+	add(len(a.DependsOn) > 0, "depends on: %s", strings.Join(a.needs(), ", "))
+	add(a.Autostart, "starts with the daemon")
+	again := a.Restart != "" && a.Restart != signal.RestartNo
+	add(again, "restart: %s", a.Restart)
+	add(again && a.Breaker.Starts > 0, "given up after: %d starts in %v", a.Breaker.Starts, a.Breaker.Window)
+	add(a.Ready != nil, "ready when: %s", a.Ready)
+	add(a.Health != nil, "healthy while: %s", a.Health)
+	add(a.User != "", "runs as: %s", a.User)
+	add(a.Limits != signal.Limits{}, "limits: %s", a.Limits)
+	return lines
 }
 
 // lines splits text without its last line end; none for "".

@@ -45,8 +45,9 @@ func (m *Members) add(id signal.ID, member membership) {
 	m.of[id] = member
 }
 
-// find returns the live app that is the member; command "" matches any arguments. It forgets
-// apps that have ended: those not in live though a later one is.
+// find returns the live app that is the member; command "" matches any arguments. Rows of the
+// table that tell their group and member are believed, also when an earlier daemon started
+// them. It forgets apps that have ended: those not in live though a later one is.
 func (m *Members) find(live []signal.App, want membership) (signal.App, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -55,6 +56,9 @@ func (m *Members) find(live []signal.App, want membership) (signal.App, bool) {
 	for _, a := range live {
 		alive[a.ID] = a
 		last = max(last, a.ID)
+		if a.Group == want.group && a.Member == want.member && (want.command == "" || want.command == a.Command) {
+			return a, true
+		}
 	}
 	for id, have := range m.of {
 		app, ok := alive[id]
