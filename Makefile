@@ -1,4 +1,4 @@
-# Targets: run build test check race fuzz bench docs clean. CI runs `make test`.
+# Targets: run build test check race fuzz bench docs cross clean. CI runs `make test`.
 GO      ?= go
 BIN     := bin/viscript
 # names by which existing configurations start the roles
@@ -7,7 +7,7 @@ FUZZTIME ?= 10s
 # Without a C compiler everything still builds, as one static executable.
 CGO     := $(if $(shell command -v $${CC:-cc} 2>/dev/null),1,0)
 
-.PHONY: run build test check race fuzz bench clean tools
+.PHONY: run build test check race fuzz bench docs cross clean tools
 .DEFAULT_GOAL := build
 
 run: build
@@ -30,6 +30,7 @@ check: build
 	@$(GO) mod tidy -diff
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/viscript
 	./$(BIN) config check
+	@$(MAKE) --no-print-directory cross
 
 race:
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 15m ./...
@@ -40,6 +41,17 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# the files of docs that the program prints; a test compares them
+docs: build
+	@mkdir -p docs
+	./$(BIN) man > docs/viscript.1
+	./$(BIN) config systemd --program /usr/local/bin/viscript > docs/viscript.service
+
+# it compiles for systems that it does not run on yet
+cross:
+	GOOS=darwin CGO_ENABLED=0 $(GO) build ./...
+	GOOS=windows CGO_ENABLED=0 $(GO) build ./...
 
 clean:
 	rm -rf bin

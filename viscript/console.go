@@ -75,6 +75,7 @@ func New(o Options) (*Console, error) {
 		Version:  o.Version,
 		StateDir: o.StateDir,
 		TCPAddr:  o.TCPAddr,
+		Started:  time.Now(),
 	}
 	if o.Load != nil {
 		c.env.Reload = c.reload

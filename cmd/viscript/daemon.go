@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,8 +35,8 @@ const (
 )
 
 type daemonOptions struct {
-	headless                  bool
-	config, state, signal, up string
+	headless                           bool
+	config, state, signal, up, metrics string
 }
 
 // tcpAddr is --signal, "" for none.
@@ -51,6 +52,8 @@ type daemon struct {
 	options daemonOptions
 	server  *server.Server
 	console *viscript.Console
+	audit   *viscript.Audit
+	op      *operation
 	stdin   *os.File
 	stdout  *os.File
 }
@@ -58,7 +61,7 @@ type daemon struct {
 func runDaemon(ctx context.Context, o daemonOptions) error {
 	stop, signals := catchSignals()
 	defer stop()
-	d, err := newDaemon(o)
+	d, err := newDaemon(o, takeNotifier())
 	if err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func catchSignals() (stop func(), c chan os.Signal) {
 	return func() { ossignal.Stop(c) }, c
 }
 
-func newDaemon(o daemonOptions) (*daemon, error) {
+func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 	d := &daemon{options: o, stdin: os.Stdin, stdout: os.Stdout}
 	path, err := findConfig(o.config)
 	if err != nil {
@@ -105,6 +108,9 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		Exec: func(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer) int {
 			return d.console.Exec(ctx, r, stdout, stderr)
 		},
+		Audit: func(who signal.Credentials, method string, params json.RawMessage) func(any, error) {
+			return d.audit.Operator(who, method, params)
+		},
 		Env:    []string{envState + "=" + dir},
 		Speaks: isRole,
 		Log:    log,
@@ -112,11 +118,19 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.audit = openAudit(dir, log)
+	if d.op, err = newOperation(o.metricsAddr(cfg), d.server, d.audit, manager, log); err != nil {
+		d.audit.Close()
+		d.server.Close()
+		return nil, err
+	}
 	d.console, err = viscript.New(viscript.Options{
 		Host: d.server, Address: d.server.Socket(), TCPAddr: d.server.TCPAddr(), StateDir: dir,
 		Version: version(), Config: cfg, Load: loader(path), Log: log, Notices: notices,
+		Audit: d.audit,
 	})
 	if err != nil {
+		d.op.close()
 		d.server.Close()
 		return nil, err
 	}
@@ -178,6 +192,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 	ended := make(chan error, 1)
 	go func() { ended <- d.server.Run(serving) }()
 	work.Go(func() { d.console.Run(ctx) })
+	work.Go(func() { d.op.run(ctx, func(ctx context.Context) error { _, err := d.server.List(ctx); return err }) })
 	person := make(chan error, 1) // what the prompt ended with
 	work.Go(func() { person <- d.attend(ctx) })
 
@@ -190,9 +205,11 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 	case failed = <-ended:
 		ended <- nil // for stop
 	}
+	d.op.say("STOPPING=1", "STATUS=stopping apps")
 	cancel()
 	work.Wait()
 	d.stop(endServing, ended, signals)
+	d.op.close()
 	return failed
 }
 
@@ -224,6 +241,9 @@ func (d *daemon) greet() {
 	}
 	fmt.Fprintf(d.stdout, "viscript %s\nstate %s\nsignal %s\nconfig %s\n", version(),
 		text.Clean(filepath.Dir(d.server.Socket())), tcp, text.Clean(config))
+	if d.op.metrics != nil {
+		fmt.Fprintf(d.stdout, "metrics http://%s/metrics\n", d.op.metrics.Addr())
+	}
 }
 
 // bringUp starts the group and shows what is up, with what the apps say of themselves.

@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"viscript":         {"viscript/command", "viscript/host", "viscript/term", "signal"},
 	"viscript/command": {"viscript/host", "viscript/term", "signal"},
 	"viscript/host":    {"signal"},
+	"viscript/metrics": {"signal"},
 	"viscript/term":    {},
 
 	"nodemanager":                 {"nodemanager/registry", "nodemanager/tracker", "nodemanager/topology", "nodemanager/setup", "nodemanager/store", "nodemanager/store/boltstore", "node/control", "node/identity", "node/secure", "node/wire"},

@@ -33,6 +33,9 @@ func main() { os.Exit(run(os.Args)) }
 
 // run is the program, with argv[0] first; it returns the exit code.
 func run(argv []string) int {
+	if isKeeper(argv) {
+		return keep()
+	}
 	root, began := rootCommand()
 	args := argv[1:]
 	if role, ok := roleForName(filepath.Base(argv[0])); ok {
@@ -77,7 +80,10 @@ func rootCommand() (root *cobra.Command, began *bool) {
 	f.StringVar(&o.state, "state", "", "state `DIR`: sockets, logs, keys, history (default $XDG_STATE_HOME/viscript)")
 	f.StringVar(&o.signal, "signal", defaultSignal, "loopback `ADDR` where apps reach the signal server; \"none\": only its Unix socket")
 	f.StringVar(&o.up, "up", "", "start the apps of `GROUP`")
-	root.AddCommand(execCommand(), attachCommand(), configCommand(), versionCommand())
+	f.StringVar(&o.metrics, "metrics", "", "loopback `ADDR` where Prometheus finds /metrics; \"none\": off (default the setting metrics, else off)")
+	config := configCommand()
+	config.AddCommand(systemdCommand())
+	root.AddCommand(execCommand(), attachCommand(), config, manCommand(), versionCommand())
 	addRoles(root)
 	return root, began
 }

@@ -21,6 +21,9 @@ const slack = 20 * time.Second
 
 // TestMain makes the test binary the child of its own tests: HELPER names what it plays.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "keep" { // what Start runs
+		os.Exit(Keep())
+	}
 	switch os.Getenv("HELPER") {
 	case "":
 		goleak.VerifyTestMain(m)
@@ -29,22 +32,22 @@ func TestMain(m *testing.M) {
 		fmt.Println("deaf")
 		time.Sleep(time.Minute)
 	case "group": // has a deaf child in its group
-		child("deaf", nil)
+		spawn("deaf", nil)
 		fmt.Println("group")
 		time.Sleep(time.Minute)
 	case "parent": // ends at once, the deaf child stays in the group
-		child("deaf", nil)
+		spawn("deaf", nil)
 		fmt.Println("parent")
 	case "daemonize": // double fork with setsid: the middle one ends
-		child("middle", &syscall.SysProcAttr{Setsid: true})
+		spawn("middle", &syscall.SysProcAttr{Setsid: true})
 		fmt.Println("daemonize")
 		time.Sleep(time.Minute)
 	case "middle":
-		child("deaf", &syscall.SysProcAttr{Setsid: true})
+		spawn("deaf", &syscall.SysProcAttr{Setsid: true})
 	}
 }
 
-func child(role string, sys *syscall.SysProcAttr) {
+func spawn(role string, sys *syscall.SysProcAttr) {
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), "HELPER="+role)
 	c.Stdout, c.Stderr, c.SysProcAttr = os.Stdout, os.Stderr, sys
@@ -66,13 +69,13 @@ func helper(t *testing.T, role string) Spec {
 	mark := "TEST_MARK=" + filepath.Join(t.TempDir(), role)
 	return Spec{
 		Path: exe, Env: append(os.Environ(), "HELPER="+role, "GORACE=atexit_sleep_ms=0", mark), Mark: mark,
-		Log: filepath.Join(t.TempDir(), "log"),
+		Log: filepath.Join(t.TempDir(), "log"), ID: 1, Run: t.TempDir(),
 	}
 }
 
 func shell(t *testing.T, script string) Spec {
 	t.Helper()
-	return Spec{Path: "/bin/sh", Args: []string{"-c", script}, Env: os.Environ(), Log: filepath.Join(t.TempDir(), "log")}
+	return Spec{Path: "/bin/sh", Args: []string{"-c", script}, Env: os.Environ(), Log: filepath.Join(t.TempDir(), "log"), ID: 1, Run: t.TempDir()}
 }
 
 func start(t *testing.T, s Spec) *Process {
@@ -82,12 +85,22 @@ func start(t *testing.T, s Spec) *Process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if rep := p.Stop(context.Background(), nil, Ladder{Kill: slack}); len(rep.Survivors) > 0 {
+		if rep := stop(t, context.Background(), p, nil, Ladder{Kill: slack}); len(rep.Survivors) > 0 {
 			t.Errorf("left behind: %v", rep.Survivors)
 		}
 		<-p.Done()
+		<-p.gone
 	})
 	return p
+}
+
+func stop(t *testing.T, ctx context.Context, p *Process, ask func(context.Context) error, l Ladder) Report {
+	t.Helper()
+	rep, err := p.Stop(ctx, ask, l)
+	if err != nil {
+		t.Error("stop:", err)
+	}
+	return rep
 }
 
 func wait(t *testing.T, p *Process) Exit {

@@ -1,53 +1,104 @@
 package process
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/skycoin/viscript/signal"
 )
 
 // Spec is what to start. Nothing is looked up: Path is absolute, Env is the whole environment.
 type Spec struct {
+	ID   uint64 // names the files of the run folder; the caller gives it to one run at a time
+	Run  string // folder for lock, socket and record, mode 0700; absolute
 	Path string
 	Args []string // without the program's name
 	Dir  string   // empty: the caller's
 	Env  []string
 	Log  string // file that takes standard output and error, made 0600, appended to; empty: /dev/null
+	// Caps bound the log; zero: 10 MiB in each of 5 files.
+	Caps signal.LogCaps
 	// Mark is an entry of Env that no other tree carries, KEY=VALUE. Processes that were
-	// orphaned unseen and left the group are found by it when the tree is stopped.
+	// orphaned unseen and left the group are found by it when the keeper has been killed.
 	Mark string
+	Pty  bool              // a terminal of its own for input and output, in place of nothing and pipes
+	Size signal.WindowSize // of the terminal; zero: whatever the kernel has
+	// Limits hold for the whole tree, in Cgroup where that is not nil.
+	Limits     signal.Limits
+	Cgroup     *Cgroup
+	Credential *syscall.Credential // nil: the caller's user
+	StopSignal syscall.Signal      // in place of SIGTERM; 0: SIGTERM
+	// Ladder is for a keeper that is itself asked to end, by SIGTERM; zero: 5 s a rung.
+	Ladder Ladder
+	// Request is the caller's own record of what this is; Adopt gives it back.
+	Request json.RawMessage
+	// Keeper is a command that runs Keep; nil: this executable with the argument keep.
+	Keeper []string
 	// Reader is shared with other processes; nil: one of its own.
 	Reader *Reader
 }
 
 // Exit is how a child ended.
 type Exit struct {
-	Code    int       // 128+n when signal n ended it
-	Signal  string    // the signal's name, SIGKILL; empty when it returned by itself
-	At      time.Time // when it was noticed, a moment after it happened
-	CPU     time.Duration
-	PeakRSS uint64 // bytes
+	Code    int           `json:"code"`             // 128+n when signal n ended it; -1 when Unknown
+	Signal  string        `json:"signal,omitempty"` // the signal's name, SIGKILL; empty when it returned by itself
+	Unknown bool          `json:"unknown,omitempty"`
+	Why     string        `json:"why,omitempty"` // it is unknown
+	At      time.Time     `json:"at"`            // when it was noticed, a moment after it happened
+	CPU     time.Duration `json:"cpu,omitempty"`
+	PeakRSS uint64        `json:"peak_rss,omitempty"` // bytes
 }
+
+// Custody says who looks after a child.
+type Custody int
+
+// The kinds of custody.
+const (
+	Kept       Custody = iota // its keeper
+	Lost                      // nobody: its keeper was killed. It is watched from afar, its output is lost
+	Over                      // it has ended, and so has its keeper
+	Unverified                // nobody knows whether it is what the record says: it is left alone
+)
 
 // Process is a started child. Its methods may be called from several goroutines.
 type Process struct {
-	pid     int
-	spec    Spec
-	started time.Time
-	done    chan struct{} // closed after exit is set, by the one goroutine that waits
+	at      place
+	record  Record // but for Want
+	reader  *Reader
+	pidfd   int // of the child, -1 for none; closed by run
+	done    chan struct{}
+	lost    chan struct{} // closed when the keeper was lost while the child ran
+	known   chan struct{} // closed when the child is verified
+	ctx     context.Context
+	release context.CancelFunc
+	gone    chan struct{} // closed when run has returned
 
-	mu     sync.Mutex // guards the following
-	tree   tree
-	exit   Exit
-	maxCPU time.Duration
+	judged     chan struct{} // closed when resolve knows
+	judgedOnce sync.Once
+
+	mu       sync.Mutex // guards the following
+	tree     tree
+	exit     Exit
+	custody  Custody
+	why      string       // it is unverified
+	peer     *signal.Peer // of the keeper, nil while there is no connection
+	empty    bool         // nothing of the tree is left, by the keeper's word
+	stopping bool         // a ladder was under way when it was adopted
+	ending   *Ending
+	missed   uint64 // bytes the log does not have
+	held     []Held
+	maxCPU   time.Duration
+	changed  chan struct{} // closed, and replaced, when custody or peer change
 }
 
 // Check tells why s cannot be started, naming the file, before anything is made for it.
@@ -79,62 +130,18 @@ func Check(s Spec) error {
 	return nil
 }
 
-// Start runs s as a child in a process group of its own, with /dev/null as input. The
-// child is reaped by itself; a child that outlives the caller goes on, its log with it.
-func Start(s Spec) (*Process, error) {
-	if err := Check(s); err != nil {
-		return nil, err
+// newProcess is a process that run has not been called for.
+func newProcess(at place, r Record, reader *Reader) *Process {
+	if reader == nil {
+		reader = new(Reader)
 	}
-	in, err := os.Open(os.DevNull)
-	if err != nil {
-		return nil, fmt.Errorf("process: starting %s: %w", s.Path, err)
+	p := &Process{
+		at: at, record: r, reader: reader, pidfd: -1,
+		done: make(chan struct{}), lost: make(chan struct{}), known: make(chan struct{}), gone: make(chan struct{}), judged: make(chan struct{}),
+		tree: newTree(r.App, r.Keeper), changed: make(chan struct{}),
 	}
-	defer in.Close()
-	out, err := openLog(s.Log)
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close()
-	if s.Reader == nil {
-		s.Reader = new(Reader)
-	}
-	pidfd := -1
-	child, err := os.StartProcess(s.Path, append([]string{s.Path}, s.Args...), &os.ProcAttr{
-		Dir:   s.Dir,
-		Env:   s.Env,
-		Files: []*os.File{in, out, out},
-		Sys:   &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd},
-	})
-	if err != nil {
-		return nil, startError(s.Path, err)
-	}
-	p := &Process{pid: child.Pid, spec: s, started: time.Now(), done: make(chan struct{})}
-	// Nobody else reaps it, so the pid is still the child's, if only as a zombie.
-	stat, err := readStat(child.Pid)
-	p.tree = newTree(child.Pid, stat.Start)
-	if err != nil {
-		err = errors.Join(fmt.Errorf("process: starting %s: %w", s.Path, err), child.Kill())
-	}
-	go p.watch(child, pidfd)
-	if err != nil {
-		<-p.done
-		return nil, err
-	}
-	return p, nil
-}
-
-// openLog opens the log for appending, so that several writers' lines do not overwrite
-// each other. A link in its place is refused.
-func openLog(path string) (*os.File, error) {
-	flags := os.O_WRONLY | os.O_APPEND | os.O_CREATE | syscall.O_NOFOLLOW
-	if path == "" {
-		path, flags = os.DevNull, os.O_WRONLY
-	}
-	f, err := os.OpenFile(path, flags, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("process: opening the log: %w", err)
-	}
-	return f, nil
+	p.ctx, p.release = context.WithCancel(context.Background()) // ended by Release
+	return p
 }
 
 // startError puts the kernel's two riddles into words.
@@ -148,23 +155,66 @@ func startError(path string, err error) error {
 	return fmt.Errorf("process: starting %s: %w", path, err)
 }
 
-// Pid of the child; it may belong to a stranger once Done is closed.
-func (p *Process) Pid() int { return p.pid }
+// Pid of the child; it may belong to a stranger once Done is closed. 0 when it is not known.
+func (p *Process) Pid() int { return p.record.App.Pid }
 
 // StartTicks is the child's start time in clock ticks after boot. With the pid it names
 // the process until the next boot.
-func (p *Process) StartTicks() uint64 { return p.tree.root.start }
+func (p *Process) StartTicks() uint64 { return p.record.App.Start }
 
 // Started is the wall clock time of the start.
-func (p *Process) Started() time.Time { return p.started }
+func (p *Process) Started() time.Time { return p.record.Started }
 
-// Done is closed when the child has ended and was reaped. Its descendants may live on.
+// Record is what the keeper wrote at the start; its Want may have changed since.
+func (p *Process) Record() Record { return p.record }
+
+// Done is closed when the child has ended, with the last of its output in the log. Its
+// descendants may live on.
 func (p *Process) Done() <-chan struct{} { return p.done }
+
+// KeeperLost is closed when the child lives on without its keeper.
+func (p *Process) KeeperLost() <-chan struct{} { return p.lost }
+
+// Known is closed when the child is verified, which it is from the start unless Adopt found
+// it Unverified.
+func (p *Process) Known() <-chan struct{} { return p.known }
+
+// Custody says who looks after the child, and for Unverified, why.
+func (p *Process) Custody() (Custody, string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.custody, p.why
+}
 
 // Exit tells how the child ended; it blocks until it has.
 func (p *Process) Exit() Exit {
 	<-p.done
 	return p.exit
+}
+
+// Stopping tells whether an adopted child was being stopped when it was found, and by now
+// how that went, if the tree has ended: nil until then.
+func (p *Process) Stopping() (bool, *Report) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ending != nil {
+		return p.ending.Stopped, p.ending.Report
+	}
+	return p.stopping, nil
+}
+
+// Missed is how many bytes of output the log does not have, because the disk was full or slow.
+func (p *Process) Missed() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.missed
+}
+
+// Held says what enforces the limits.
+func (p *Process) Held() []Held {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
 }
 
 func (p *Process) ended() (Exit, bool) {
@@ -176,83 +226,21 @@ func (p *Process) ended() (Exit, bool) {
 	}
 }
 
-// watch reaps the child. Between its end and the reaping nobody else can have its pid,
-// and signal takes the same lock: the group is only signalled while the number is ours.
-func (p *Process) watch(child *os.Process, pidfd int) {
-	awaitExit(child.Pid, pidfd)
-	p.mu.Lock()
-	state, err := child.Wait()
-	p.exit = exitOf(state, err)
-	left := syscall.Kill(-p.pid, 0) == nil
-	if !left {
-		p.tree.group = 0 // an empty group's number may be given to strangers
-	}
-	p.mu.Unlock()
-	if left {
-		p.rememberGroup()
-	}
-	close(p.done)
-}
-
-// rememberGroup notes who is left in the group while its number cannot yet have been
-// used again: a group's number stays taken while it has members.
-func (p *Process) rememberGroup() {
-	t, err := p.spec.Reader.After(p.exit.At)
+// finish sets how the child ended, once.
+func (p *Process) finish(e Exit) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err == nil {
-		p.tree.members(t)
-	}
-	p.tree.group = 0
-}
-
-// awaitExit returns when the process has ended, without reaping it. The pidfd waits in
-// the runtime's poller: a thousand children cost no thread.
-func awaitExit(pid, pidfd int) {
-	if pidfd >= 0 && awaitPidfd(pidfd) == nil {
-		return
-	}
-	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	if _, over := p.ended(); !over {
+		p.exit = e
+		close(p.done)
 	}
 }
 
-func awaitPidfd(fd int) error {
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return err
-	}
-	f := os.NewFile(uintptr(fd), "pidfd")
-	defer f.Close()
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = raw.Read(func(fd uintptr) bool {
-		var info unix.Siginfo
-		err := unix.Waitid(unix.P_PIDFD, int(fd), &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
-		if err == unix.EAGAIN || err == unix.EINTR {
-			return false
-		}
-		failed = err
-		return err != nil || info.Signo != 0
-	})
-	return errors.Join(err, failed)
-}
-
-func exitOf(state *os.ProcessState, err error) Exit {
-	e := Exit{At: time.Now(), Code: -1}
-	if err != nil {
-		return e
-	}
-	e.Code, e.CPU = state.ExitCode(), state.UserTime()+state.SystemTime()
-	if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
-		e.PeakRSS = uint64(ru.Maxrss) << 10
-	}
-	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		e.Code, e.Signal = 128+int(ws.Signal()), unix.SignalName(ws.Signal())
-	}
-	return e
+// Release gives up the connection to the keeper and returns when nothing of ours watches the
+// child any more. The child runs on. Done is not closed by it.
+func (p *Process) Release() {
+	p.release()
+	<-p.gone
 }
 
 // Contains tells whether pid belongs to the tree now: the child, a descendant, a member
@@ -261,10 +249,13 @@ func (p *Process) Contains(pid int) bool {
 	line := ancestors(pid)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, s := range line {
-		id := identity{s.Pid, s.Start}
+	if p.custody == Unverified {
+		return false
+	}
+	for i, s := range line {
+		id := Identity{s.Pid, s.Start}
 		_, seen := p.tree.seen[id]
-		if seen || id == p.tree.root || p.tree.group > 0 && s.Group == p.tree.group {
+		if seen || id == p.tree.root || p.tree.group > 0 && s.Group == p.tree.group || i > 0 && id == p.tree.keeper {
 			return true
 		}
 	}
@@ -292,15 +283,15 @@ const maxDepth = 128
 // HasSocket tells whether a process of the tree holds the socket with this inode number.
 func (p *Process) HasSocket(inode uint32) bool {
 	want := fmt.Sprintf("socket:[%d]", inode)
-	if holds(p.pid, want) && p.Contains(p.pid) {
+	if holds(p.Pid(), want) && p.Contains(p.Pid()) {
 		return true
 	}
-	t, err := p.spec.Reader.After(time.Now())
+	t, err := p.reader.After(time.Now())
 	if err != nil {
 		return false
 	}
 	for _, s := range p.members(t) {
-		if s.Pid != p.pid && s.alive() && holds(s.Pid, want) {
+		if s.Pid != p.Pid() && s.alive() && holds(s.Pid, want) {
 			return true
 		}
 	}
@@ -309,7 +300,7 @@ func (p *Process) HasSocket(inode uint32) bool {
 
 // holds looks through the descriptors of one process.
 func holds(pid int, link string) bool {
-	dir := "/proc/" + strconv.Itoa(pid) + "/fd"
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	for _, name := range list(dir, -1) {
 		if to, err := os.Readlink(dir + "/" + name); err == nil && to == link {
 			return true
@@ -322,6 +313,9 @@ func holds(pid int, link string) bool {
 func (p *Process) members(t Table) []Stat {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.custody == Unverified || p.empty {
+		return nil
+	}
 	return p.tree.members(t)
 }
 
@@ -329,9 +323,19 @@ func (p *Process) members(t Table) []Stat {
 func (p *Process) Leftovers(t Table) []int {
 	var pids []int
 	for _, s := range p.members(t) {
-		if s.alive() && s.Pid != p.pid {
+		if s.alive() && s.Pid != p.Pid() {
 			pids = append(pids, s.Pid)
 		}
 	}
 	return pids
+}
+
+// Gone is closed when nothing watches the child any more: it and its keeper have ended, or it
+// was released.
+func (p *Process) Gone() <-chan struct{} { return p.gone }
+
+// Say puts a line into the log, beside what the child prints; false when the keeper cannot.
+func (p *Process) Say(ctx context.Context, line string) bool {
+	peer, _, _ := p.keeper()
+	return peer != nil && peer.Notify(ctx, methodSay, signal.LogParams{Line: line}) == nil
 }

@@ -76,6 +76,7 @@ func TestCannotStart(t *testing.T) {
 		{"log folder", "opening the log", Spec{Path: "/bin/sh", Log: "/nowhere/log"}},
 		{"log is a link", "opening the log", Spec{Path: "/bin/sh", Log: link}},
 	} {
+		c.spec.ID, c.spec.Run = 1, t.TempDir()
 		_, err := Start(c.spec)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q in it", c.name, err, c.want)
@@ -166,7 +167,7 @@ func TestUsage(t *testing.T) {
 	if u.VolSwitches+u.InvolSwitch == 0 || u.Uptime <= 0 || u.WrittenBytes == 0 {
 		t.Errorf("no switches, no time or nothing written: %+v", u)
 	}
-	if p.Stop(t.Context(), nil, Ladder{Kill: slack}); p.Usage(table).CPU < u.CPU {
+	if stop(t, t.Context(), p, nil, Ladder{Kill: slack}); p.Usage(table).CPU < u.CPU {
 		t.Error("used time went back")
 	}
 }
@@ -198,9 +199,10 @@ func TestManyAtOnce(t *testing.T) {
 				return
 			}
 			if i%2 == 0 {
-				p.Stop(t.Context(), nil, Ladder{Kill: slack})
+				stop(t, t.Context(), p, nil, Ladder{Kill: slack})
 			}
 			<-p.Done()
+			<-p.gone
 		})
 	}
 	all.Wait()

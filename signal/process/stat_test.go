@@ -61,11 +61,13 @@ func TestTreeByParentGroupAndMemory(t *testing.T) {
 		return t
 	}
 	init := Stat{Pid: 1, Start: 1}
+	keeper := Stat{Pid: 9, Parent: 1, Group: 9, Start: 90}
+	kept := Stat{Pid: 13, Parent: 9, Group: 13, Start: 130}
 	child := Stat{Pid: 10, Parent: 1, Group: 10, Start: 100}
 	grand := Stat{Pid: 11, Parent: 10, Group: 11, Start: 110}
 	adopted := Stat{Pid: 12, Parent: 1, Group: 10, Start: 120}
 	stranger := Stat{Pid: 20, Parent: 1, Group: 20, Start: 50}
-	r := newTree(10, 100)
+	r := newTree(Identity{10, 100}, Identity{9, 90})
 	expect := func(what string, table Table, want ...int) {
 		t.Helper()
 		got := map[int]bool{}
@@ -82,6 +84,8 @@ func TestTreeByParentGroupAndMemory(t *testing.T) {
 		}
 	}
 	expect("all", table(init, child, grand, adopted, stranger), 10, 11, 12)
+	expect("below the keeper", table(init, keeper, child, grand, adopted, kept), 10, 11, 12, 13)
+	expect("the keeper's pid used again", table(init, Stat{Pid: 9, Parent: 1, Start: 91}, child, grand, adopted, Stat{Pid: 14, Parent: 9, Start: 140}), 10, 11, 12)
 	r.group = 0 // the child was reaped
 	grand.Parent = 1
 	expect("orphans remembered", table(init, grand, adopted, stranger), 11, 12)

@@ -1,23 +1,25 @@
 package process
 
 import (
-	"bytes"
 	"context"
-	"os"
+	"crypto/rand"
+	"errors"
 	"slices"
-	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/skycoin/viscript/signal"
 )
 
 // Ladder is how long each rung of a stop may take; zero or less leaves that rung out,
 // except Kill: SIGKILL is always sent, and Kill is how long the kernel gets to do it.
 type Ladder struct {
-	Ask  time.Duration // for the question and for the end after it
-	Term time.Duration
-	Kill time.Duration
+	Ask  time.Duration `json:"ask"` // for the question and for the end after it
+	Term time.Duration `json:"term"`
+	Kill time.Duration `json:"kill"`
 }
 
 // Rung is what it took to end a tree.
@@ -33,9 +35,9 @@ const (
 
 // Report is the outcome of a stop: the highest rung that was needed.
 type Report struct {
-	Rung      Rung
-	ExitCode  int   // of the child; -1 when not even SIGKILL ended it in time
-	Survivors []int // what outlived SIGKILL, in uninterruptible sleep
+	Rung      Rung  `json:"rung"`
+	ExitCode  int   `json:"exit_code"`           // of the child; -1 when it is unknown, or not even SIGKILL ended it in time
+	Survivors []int `json:"survivors,omitempty"` // what outlived SIGKILL, in uninterruptible sleep
 }
 
 // How often a process that is not our own child is looked at: there is no notice of its end.
@@ -44,61 +46,173 @@ const (
 	lastLook  = 100 * time.Millisecond
 )
 
-// Stop ends the whole tree: it calls ask (nil: not) and waits, sends SIGTERM and SIGCONT
-// to the process group and waits, then SIGKILL to every process until none is left. When
-// ctx ends, the next rungs are taken at once, so it always reaches the last one. A second
-// Stop beside the first does no harm.
-func (p *Process) Stop(ctx context.Context, ask func(context.Context) error, l Ladder) Report {
-	rung := Gone
-	if p.asks(ask, l) {
-		rung = Asked
-		p.ask(ctx, ask, l.Ask)
+// ErrUnverified is returned for a child that may be a stranger: nothing is done to it.
+var ErrUnverified = errors.New("process: not verified, left alone")
+
+// ErrReleased is returned when Release was called meanwhile. A keeper that climbs goes on.
+var ErrReleased = errors.New("process: no longer watched")
+
+// Stop ends the whole tree: it calls ask (nil: not) and waits, then SIGTERM to the process
+// group, then SIGKILL to every process until none is left. The keeper climbs; without one,
+// the caller does. When ctx ends, the next rungs are taken at once, so it always reaches
+// the last one. Once begun it goes on without the caller. A second Stop beside the first
+// does no harm.
+func (p *Process) Stop(ctx context.Context, ask func(context.Context) error, l Ladder) (Report, error) {
+	if !p.canAnswer() {
+		ask = nil
 	}
-	if l.Term > 0 && ctx.Err() == nil && p.remains() {
-		rung = Term
-		p.terminate(ctx, l.Term)
-	}
-	if left := p.alive(); len(left) > 0 {
-		rung = Kill
-		if left = p.kill(l.Kill); len(left) > 0 {
-			return p.report(rung, left)
+	for {
+		peer, custody, changed := p.keeper()
+		switch {
+		case p.ctx.Err() != nil && custody != Over:
+			return Report{ExitCode: -1}, ErrReleased
+		case custody == Unverified:
+			return Report{ExitCode: -1}, ErrUnverified
+		case peer != nil:
+			if rep, err := p.stopByKeeper(ctx, peer, ask, l); err == nil {
+				return rep, nil
+			}
+			ask = nil // it was asked once
+			p.awaitChange(ctx, changed)
+		case custody == Kept:
+			p.awaitChange(ctx, changed)
+		default:
+			return p.stopFromAfar(ctx, ask, l)
 		}
 	}
-	return p.report(rung, nil)
 }
 
-func (p *Process) report(r Rung, left []Stat) Report {
+// keeper is the connection to the keeper, if any, and what is closed when that changes.
+func (p *Process) keeper() (*signal.Peer, Custody, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.peer, p.custody, p.changed
+}
+
+// awaitChange waits for the keeper to be found again, or given up.
+func (p *Process) awaitChange(ctx context.Context, changed <-chan struct{}) {
+	select {
+	case <-changed:
+	case <-p.ctx.Done():
+	case <-ctx.Done():
+		time.Sleep(firstDial) // hurried, but there is nobody else who could do it
+	}
+}
+
+// canAnswer is false when nobody can: the child has ended or stands still.
+func (p *Process) canAnswer() bool {
+	if _, over := p.ended(); over {
+		return false
+	}
+	s, err := readStat(p.Pid())
+	return err == nil && s.Start == p.StartTicks() && s.alive() && !s.stopped()
+}
+
+// stopByKeeper lets the keeper climb, asks meanwhile, and tells it how that went.
+func (p *Process) stopByKeeper(ctx context.Context, peer *signal.Peer, ask func(context.Context) error, l Ladder) (Report, error) {
+	climbing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	name := ladderParams{rand.Text()}
+	stop := context.AfterFunc(ctx, func() { _ = peer.Notify(climbing, methodHurry, name) })
+	defer stop()
+	asks := ask != nil && l.Ask > 0
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer cancel()
+	if asks {
+		asking.Go(func() {
+			limited, cancel := context.WithTimeout(climbing, l.Ask)
+			defer cancel()
+			defer context.AfterFunc(ctx, cancel)()
+			if ask(limited) != nil {
+				_ = peer.Notify(climbing, methodNext, name)
+			}
+		})
+	}
+	var rep Report
+	err := peer.Call(climbing, methodStop, stopParams{l, asks, name}, &rep)
+	if err == nil && !rep.survived(p.Pid()) && !p.awaitDone() { // the keeper has told before it answered
+		err = ErrReleased
+	}
+	return rep, err
+}
+
+// awaitDone is false when the child was released before its end was known.
+func (p *Process) awaitDone() bool {
+	select {
+	case <-p.done:
+		return true
+	case <-p.gone:
+	}
+	_, over := p.ended()
+	return over
+}
+
+// target is what a ladder is climbed for: the child of a keeper, or an app without one.
+type target interface {
+	over() <-chan struct{}    // closed when the app itself has ended
+	emptied() <-chan struct{} // closed when nothing of the tree is left; nil: there is no notice
+	alive() []Stat            // what is left; the app counts until its end is known
+	// signalGroup signals the app's process group, and is false where that cannot be done safely.
+	signalGroup(sig syscall.Signal) bool
+	termSignal() syscall.Signal
+}
+
+// errNotAsked ends the first rung of a ladder: nobody could ask.
+var errNotAsked = errors.New("process: not asked")
+
+// climb ends the whole tree: it calls ask (nil: not) and waits, sends SIGTERM and SIGCONT
+// to the process group and waits, then SIGKILL to every process until none is left. When
+// ctx ends, the next rungs are taken at once, so it always reaches the last one. A second
+// climb beside the first does no harm.
+func climb(ctx context.Context, t target, ask func(context.Context) error, l Ladder) (Rung, []Stat) {
+	rung := Gone
+	if !ended(t) && ask != nil && l.Ask > 0 {
+		rung = Asked
+		askFor(ctx, t, ask, l.Ask)
+	}
+	if l.Term > 0 && ctx.Err() == nil && remains(t) {
+		rung = Term
+		terminate(ctx, t, l.Term)
+	}
+	if remains(t) {
+		return Kill, kill(t, l.Kill)
+	}
+	return rung, nil
+}
+
+func ended(t target) bool {
+	select {
+	case <-t.over():
+		return true
+	default:
+		return false
+	}
+}
+
+func reportOf(r Rung, left []Stat) Report {
 	rep := Report{Rung: r, ExitCode: -1}
 	for _, s := range left {
 		rep.Survivors = append(rep.Survivors, s.Pid)
 	}
 	slices.Sort(rep.Survivors)
-	if !slices.Contains(rep.Survivors, p.pid) {
-		rep.ExitCode = p.Exit().Code
-	}
 	return rep
 }
 
-// asks is false when nobody can answer: the child has ended or stands still.
-func (p *Process) asks(ask func(context.Context) error, l Ladder) bool {
-	if _, over := p.ended(); over || ask == nil || l.Ask <= 0 {
-		return false
-	}
-	s, err := readStat(p.pid)
-	return err == nil && s.alive() && !s.stopped()
-}
+// survived tells whether the app itself is among the survivors.
+func (r Report) survived(pid int) bool { return slices.Contains(r.Survivors, pid) }
 
-func (p *Process) ask(ctx context.Context, ask func(context.Context) error, limit time.Duration) {
+func askFor(ctx context.Context, t target, ask func(context.Context) error, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if ask(ctx) != nil {
 		return
 	}
 	select {
-	case <-p.done:
+	case <-t.over():
 		ctx, cancel := context.WithTimeout(ctx, restGrace)
 		defer cancel()
-		p.awaitEmpty(ctx)
+		awaitEmpty(ctx, t)
 	case <-ctx.Done():
 	}
 }
@@ -108,53 +222,57 @@ const restGrace = 500 * time.Millisecond
 
 // terminate asks by SIGTERM; SIGCONT wakes those that were halted, so that they hear it.
 // What the child leaves behind is asked too, once.
-func (p *Process) terminate(ctx context.Context, limit time.Duration) {
+func terminate(ctx context.Context, t target, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if p.signalGroup(syscall.SIGTERM) {
-		p.signalGroup(syscall.SIGCONT)
+	if t.signalGroup(t.termSignal()) {
+		t.signalGroup(syscall.SIGCONT)
 		select {
-		case <-p.done:
+		case <-t.over():
 		case <-ctx.Done():
 			return
 		}
 	}
-	for _, s := range p.alive() {
-		if signalOne(s, syscall.SIGTERM) == nil {
+	for _, s := range t.alive() {
+		if signalOne(s, t.termSignal()) == nil {
 			_ = signalOne(s, syscall.SIGCONT)
 		}
 	}
-	p.awaitEmpty(ctx)
+	awaitEmpty(ctx, t)
 }
 
 // kill sends SIGKILL to whatever is there, again and again, since a process may fork
 // between the look and the signal.
-func (p *Process) kill(limit time.Duration) []Stat {
+func kill(t target, limit time.Duration) []Stat {
 	end := time.Now().Add(limit)
 	pause := firstLook
 	for {
-		p.signalGroup(syscall.SIGKILL)
-		left := p.alive()
+		t.signalGroup(syscall.SIGKILL)
+		left := t.alive()
 		if len(left) == 0 || time.Now().After(end) {
 			return left
 		}
 		for _, s := range left {
 			_ = signalOne(s, syscall.SIGKILL)
 		}
-		time.Sleep(pause)
+		select {
+		case <-t.emptied():
+		case <-time.After(pause):
+		}
 		pause = min(2*pause, lastLook)
 	}
 }
 
 // awaitEmpty waits for the child, which is noticed at once, and then for the rest.
-func (p *Process) awaitEmpty(ctx context.Context) {
+func awaitEmpty(ctx context.Context, t target) {
 	select {
-	case <-p.done:
+	case <-t.over():
 	case <-ctx.Done():
 		return
 	}
-	for pause := firstLook; p.remains(); pause = min(2*pause, lastLook) {
+	for pause := firstLook; remains(t); pause = min(2*pause, lastLook) {
 		select {
+		case <-t.emptied():
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
@@ -162,92 +280,7 @@ func (p *Process) awaitEmpty(ctx context.Context) {
 	}
 }
 
-func (p *Process) remains() bool { return len(p.alive()) > 0 }
-
-// alive lists what runs of the tree, marked orphans included. The child counts until it
-// was reaped.
-func (p *Process) alive() []Stat {
-	var left []Stat
-	t, err := p.spec.Reader.After(time.Now())
-	if err != nil { // no descriptors left, say: be sure of the child at least
-		if !p.over() {
-			left = append(left, Stat{Pid: p.pid, State: 'R', Start: p.StartTicks()})
-		}
-		return left
-	}
-	p.findMarked(t)
-	for _, s := range p.members(t) {
-		if s.alive() {
-			left = append(left, s)
-		}
-	}
-	if len(left) == 0 {
-		if s, ok := p.tree.root.in(t); ok && !p.over() {
-			left = append(left, s)
-		}
-	}
-	return left
-}
-
-// over gives the goroutine that reaps a moment when the child is a zombie already.
-func (p *Process) over() bool {
-	select {
-	case <-p.done:
-		return true
-	case <-time.After(lastLook):
-		return false
-	}
-}
-
-// maxEnviron bounds what is read of a process's first environment.
-const maxEnviron = 256 << 10
-
-// findMarked adds orphans that carry the mark. An orphan's parent is init, or the nearest
-// of our own ancestors that adopts orphans (prctl(2), PR_SET_CHILD_SUBREAPER).
-func (p *Process) findMarked(t Table) {
-	if p.spec.Mark == "" {
-		return
-	}
-	adopters := map[int]bool{1: true}
-	for _, s := range ancestors(os.Getppid()) {
-		adopters[s.Pid] = true
-	}
-	var found []Stat
-	for _, s := range t.byPid {
-		if adopters[s.Parent] && s.Start >= p.StartTicks() && s.alive() && marked(s, p.spec.Mark) {
-			found = append(found, s)
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, s := range found {
-		p.tree.remember(s, t.at)
-	}
-}
-
-func marked(s Stat, mark string) bool {
-	env, err := readSmall("/proc/"+strconv.Itoa(s.Pid)+"/environ", maxEnviron)
-	if err != nil {
-		return false
-	}
-	for entry := range bytes.SplitSeq(env, []byte{0}) {
-		if string(entry) == mark {
-			return true
-		}
-	}
-	return false
-}
-
-// signalGroup signals the child's group while its number is surely ours: the child holds
-// it until it is reaped, and reaping takes the same lock. It is false afterwards.
-func (p *Process) signalGroup(sig syscall.Signal) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, over := p.ended(); over || p.exit.At != (time.Time{}) {
-		return false
-	}
-	return syscall.Kill(-p.pid, sig) == nil
-}
+func remains(t target) bool { return len(t.alive()) > 0 }
 
 // signalOne signals exactly the process s: the pidfd is opened first and the start time read
 // after, so the number cannot change hands between the look and the signal.

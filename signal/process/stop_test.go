@@ -59,7 +59,7 @@ func TestStopRungs(t *testing.T) {
 			if c.ask != nil {
 				ask = func(context.Context) error { return c.ask(p) }
 			}
-			rep := p.Stop(t.Context(), ask, c.ladder)
+			rep := stop(t, t.Context(), p, ask, c.ladder)
 			if rep.Rung != c.want || rep.ExitCode != c.code || len(rep.Survivors) > 0 {
 				t.Errorf("got %+v, want rung %d code %d", rep, c.want, c.code)
 			}
@@ -69,7 +69,7 @@ func TestStopRungs(t *testing.T) {
 					t.Errorf("process %d is still there", pid)
 				}
 			}
-			if rep := p.Stop(t.Context(), ask, c.ladder); rep.Rung != Gone || rep.ExitCode != c.code {
+			if rep := stop(t, t.Context(), p, ask, c.ladder); rep.Rung != Gone || rep.ExitCode != c.code {
 				t.Errorf("stopped again: %+v, want gone", rep)
 			}
 		})
@@ -92,7 +92,7 @@ func TestStopAfterTheEnd(t *testing.T) {
 	p := start(t, s)
 	log := logged(t, s, "deaf")
 	wait(t, p)
-	if rep := p.Stop(t.Context(), nil, strict); rep.Rung != Kill || rep.ExitCode != 0 {
+	if rep := stop(t, t.Context(), p, nil, strict); rep.Rung != Kill || rep.ExitCode != 0 {
 		t.Errorf("got %+v, want rung %d", rep, Kill)
 	}
 	for _, pid := range childPids(log) {
@@ -110,7 +110,7 @@ func TestStopHurried(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	began := time.Now()
-	rep := p.Stop(ctx, nil, Ladder{Term: time.Hour, Kill: slack})
+	rep := stop(t, ctx, p, nil, Ladder{Term: time.Hour, Kill: slack})
 	if rep.Rung != Kill || time.Since(began) > slack {
 		t.Errorf("got %+v after %v", rep, time.Since(began))
 	}
@@ -119,8 +119,8 @@ func TestStopHurried(t *testing.T) {
 func TestStopTwiceAtOnce(t *testing.T) {
 	p := start(t, shell(t, "exec sleep 60"))
 	other := make(chan Report)
-	go func() { other <- p.Stop(t.Context(), nil, patient) }()
-	a, b := p.Stop(t.Context(), nil, patient), <-other
+	go func() { other <- stop(t, t.Context(), p, nil, patient) }()
+	a, b := stop(t, t.Context(), p, nil, patient), <-other
 	if a.ExitCode != 143 || b.ExitCode != 143 {
 		t.Errorf("got %+v and %+v", a, b)
 	}

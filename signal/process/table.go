@@ -67,29 +67,24 @@ func (r *Reader) After(at time.Time) (Table, error) {
 	return t, err
 }
 
-// identity names one process for ever: a pid is used again, with another start time.
-type identity struct {
-	pid   int
-	start uint64
-}
-
 // in tells whether the process still runs, or waits as a zombie, in t.
-func (id identity) in(t Table) (Stat, bool) {
-	s, ok := t.byPid[id.pid]
-	return s, ok && s.Start == id.start
+func (id Identity) in(t Table) (Stat, bool) {
+	s, ok := t.byPid[id.Pid]
+	return s, ok && s.Start == id.Start
 }
 
 // tree is the set of processes that belong to one child, remembered over time.
 type tree struct {
-	root  identity
-	group int // its process group, 0 once the number may belong to others
+	root   Identity
+	keeper Identity // all below it belong; it does not itself
+	group  int      // the root's process group and session, 0 once the number may belong to others
 	// seen holds every process ever found in the tree that may still run, and when it
 	// was found last: a reading older than that cannot say that it is gone.
-	seen map[identity]time.Time
+	seen map[Identity]time.Time
 }
 
-func newTree(pid int, start uint64) tree {
-	return tree{root: identity{pid, start}, group: pid, seen: make(map[identity]time.Time)}
+func newTree(root, keeper Identity) tree {
+	return tree{root: root, keeper: keeper, group: root.Pid, seen: make(map[Identity]time.Time)}
 }
 
 // maxSeen bounds what is remembered of one tree (a fork bomb has more; then the parents
@@ -101,18 +96,23 @@ func (r *tree) members(t Table) []Stat {
 	in := make(map[int]bool, len(r.seen)+1)
 	for id, last := range r.seen {
 		if _, ok := id.in(t); ok {
-			in[id.pid] = true
+			in[id.Pid] = true
 		} else if t.at.After(last) {
 			delete(r.seen, id)
 		}
 	}
 	if _, ok := r.root.in(t); ok {
-		in[r.root.pid] = true
+		in[r.root.Pid] = true
+	}
+	keeper := 0
+	if _, ok := r.keeper.in(t); ok {
+		keeper = r.keeper.Pid
+		in[keeper] = true
 	}
 	var out []Stat
 	self := os.Getpid()
 	for pid, s := range t.byPid {
-		if pid != self && r.belongs(t, s, in) {
+		if pid != self && pid != keeper && r.belongs(t, s, in) {
 			out = append(out, s)
 			r.remember(s, t.at)
 		}
@@ -135,7 +135,7 @@ func (r *tree) belongs(t Table, s Stat, in map[int]bool) bool {
 }
 
 func (r *tree) remember(s Stat, at time.Time) {
-	id := identity{s.Pid, s.Start}
+	id := Identity{s.Pid, s.Start}
 	if _, known := r.seen[id]; known || len(r.seen) < maxSeen {
 		if s.alive() && id != r.root && at.After(r.seen[id]) {
 			r.seen[id] = at

@@ -51,9 +51,9 @@ func (p *Process) Usage(t Table) Usage {
 
 func (p *Process) uptime() time.Duration {
 	if e, ended := p.ended(); ended {
-		return e.At.Sub(p.started)
+		return e.At.Sub(p.record.Started)
 	}
-	return time.Since(p.started)
+	return time.Since(p.record.Started)
 }
 
 func (u *Usage) add(s Stat) {

@@ -24,7 +24,7 @@ type app struct {
 	state    signal.State
 	started  time.Time
 	ended    time.Time
-	exitCode int
+	exitCode int // -1: not known
 	reason   string
 	status   string
 	speaks   bool               // it registered in this run
@@ -39,6 +39,7 @@ type run struct {
 	token     []byte
 	tokenFile string
 	over      chan struct{} // closed when its end is in the table
+	left      chan struct{} // closed when this server no longer watches it, though it may run
 
 	conn     *conn // its registered connection, nil when there is none
 	ready    bool  // it said so
@@ -78,13 +79,18 @@ func (a *app) view() signal.App {
 		Signal:  a.speaks,
 		Status:  a.status,
 		Log:     a.log,
+
+		LogDropped: a.run.proc.Missed(),
 	}
 	if a.run.alive() {
 		v.Pid = a.run.proc.Pid()
 		return v
 	}
 	ended, code := a.ended, a.exitCode
-	v.Ended, v.ExitCode = &ended, &code
+	v.Ended = &ended
+	if code >= 0 {
+		v.ExitCode = &code
+	}
 	return v
 }
 
@@ -126,6 +132,19 @@ func (s *Server) pruneLocked() {
 	slices.SortFunc(ended, func(a, b *app) int { return a.ended.Compare(b.ended) })
 	for _, a := range ended[:over] {
 		delete(s.apps, a.id)
+		s.work.Go(func() { s.forget(a) })
+	}
+}
+
+// forget removes the files of an app that left the table, once its keeper has ended.
+func (s *Server) forget(a *app) {
+	select {
+	case <-a.run.proc.Gone():
+	case <-s.over:
+		return // the next daemon does it
+	}
+	if err := process.Forget(filepath.Join(s.cfg.Dir, runName), uint64(a.id), a.log); err != nil {
+		s.log.Warn("files of an app remain", "app", a.req.App, "id", a.id, "err", err)
 	}
 }
 

@@ -29,6 +29,10 @@ type Config struct {
 	Speaks func(signal.StartRequest) bool
 	// Ladder is how long each rung of a stop may take; zero: five seconds each.
 	Ladder process.Ladder
+	// StopAllOnExit: apps that were started as daemons end with the server too.
+	StopAllOnExit bool
+	// Keeper is a command that runs process.Keep; nil: this executable with the argument keep.
+	Keeper []string
 	// Audit is told what operators ask; nil: nobody.
 	Audit Audit
 	// Log takes the server's own doings; nil: nobody.

@@ -29,6 +29,8 @@ const (
 	kindStopped    = "stopped"
 	kindRefused    = "refused"
 	kindApp        = "app"
+	kindFound      = "found"    // running, by a daemon that did not start it
+	kindOrphaned   = "orphaned" // its keeper was killed
 )
 
 const (
@@ -190,6 +192,20 @@ func (j *journal) after(since uint64) ([]signal.Event, <-chan struct{}) {
 		}
 	}
 	return out, j.changed
+}
+
+// lastKinds is, for each app, the kind of its last event that tells of a start or an end.
+func (j *journal) lastKinds() map[signal.ID]string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	last := make(map[signal.ID]string)
+	for i := range j.ring {
+		switch e := j.ring[(j.first+i)%len(j.ring)]; e.Kind {
+		case kindStarted, kindFound, kindExited, kindFailed, kindStopped:
+			last[e.ID] = e.Kind
+		}
+	}
+	return last
 }
 
 // Events calls fn with the kept events whose Seq is above since, and with follow with

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	sig "github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/signal/process"
 )
 
 func TestCounter(t *testing.T) {
@@ -367,7 +368,7 @@ func TestListFitsAFrame(t *testing.T) {
 	over := make(chan struct{})
 	close(over)
 	for i := range sig.ID(300) {
-		s.apps[i+1] = &app{id: i + 1, req: sig.StartRequest{Path: "/x", Args: []string{strings.Repeat("x", 5000)}}, run: &run{over: over}}
+		s.apps[i+1] = &app{id: i + 1, req: sig.StartRequest{Path: "/x", Args: []string{strings.Repeat("x", 5000)}}, run: &run{over: over, proc: new(process.Process)}}
 	}
 	list, err := s.listThatFits(t.Context())
 	if err != nil || len(list) < 150 || len(list) == 300 || list[len(list)-1].ID != 300 {

@@ -37,10 +37,6 @@ func openFolder(dir string) (lock *os.File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := clearRun(filepath.Join(dir, runName)); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("state folder %s: %w", dir, err)
-	}
 	return lock, nil
 }
 
@@ -106,14 +102,17 @@ func takeLock(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// clearRun removes what a daemon that was killed left in run: tokens nobody will check.
-func clearRun(dir string) error {
+// clearRun removes what a daemon that was killed left in run: its half-made socket, and tokens
+// that no process has a use for.
+func clearRun(dir string, alive func(id uint64) bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".token") || e.Name() == socketName {
+		number, isToken := strings.CutSuffix(e.Name(), ".token")
+		id, bad := strconv.ParseUint(number, 10, 64)
+		if isToken && (bad != nil || !alive(id)) || e.Name() == socketName {
 			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
 		}
 	}

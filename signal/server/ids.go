@@ -24,8 +24,11 @@ const idLine = 21
 type counter struct {
 	file *os.File
 
-	mu   sync.Mutex // guards last and keeps the writes in order
+	mu   sync.Mutex // guards last
 	last uint64
+
+	writing sync.Mutex // keeps the writes in order and guards written
+	written uint64
 }
 
 func openCounter(dir string) (*counter, error) {
@@ -41,7 +44,7 @@ func openCounter(dir string) (*counter, error) {
 	if err == nil {
 		var last uint64
 		if last, err = parseID(line); err == nil {
-			return &counter{file: f, last: last}, nil
+			return &counter{file: f, last: last, written: last}, nil
 		}
 	}
 	f.Close()
@@ -78,19 +81,37 @@ func syncFolder(dir string) error {
 	return d.Sync()
 }
 
-// next returns an id that was never returned before in this state folder.
+// next returns an id that was never returned before in this state folder. Those who ask at
+// once share one write.
 func (c *counter) next() (signal.ID, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, err := c.file.WriteAt(appendID(nil, c.last+1), 0)
+	c.last++
+	id := c.last
+	c.mu.Unlock()
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.written >= id {
+		return signal.ID(id), nil
+	}
+	c.mu.Lock()
+	last := c.last
+	c.mu.Unlock()
+	_, err := c.file.WriteAt(appendID(nil, last), 0)
 	if err == nil {
 		err = c.file.Sync()
 	}
 	if err != nil {
 		return 0, fmt.Errorf("writing the id counter: %w", err)
 	}
-	c.last++
-	return signal.ID(c.last), nil
+	c.written = last
+	return signal.ID(id), nil
+}
+
+// atLeast makes the next id higher than one that is known to have been given out.
+func (c *counter) atLeast(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = max(c.last, id)
 }
 
 func (c *counter) close() error { return c.file.Close() }

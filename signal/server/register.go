@@ -75,8 +75,7 @@ func (c *conn) who() string {
 
 // runOf finds the live run of an id.
 func (s *Server) runOf(id signal.ID) (*app, *run, signal.App, error) {
-	s.births.Lock() // a program that was just started may be faster than its entry
-	s.births.Unlock()
+	s.awaitBirth(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.apps[id]

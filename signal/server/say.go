@@ -1,11 +1,11 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
-	"syscall"
+	"time"
 
 	"github.com/skycoin/viscript/signal"
 )
@@ -98,23 +98,23 @@ func (c *conn) sayEvent(p signal.EventParams) {
 	c.server.events.add(e)
 }
 
-// sayLog puts a line into the app's log, between those it prints itself: both append.
+// sayLog puts a line into the app's log, between those it prints itself; without a keeper it is lost, as those are.
 func (c *conn) sayLog(p signal.LogParams) {
 	c.mu.Lock()
 	lost := c.dropped + p.Dropped
 	c.dropped = 0
 	c.mu.Unlock()
 	line := strings.ToValidUTF8(p.Line[:min(len(p.Line), signal.MaxLogLine)], "")
-	line = strings.ReplaceAll(line, "\n", " ") + "\n"
+	line = strings.ReplaceAll(line, "\n", " ")
 	if lost > 0 {
 		line = fmt.Sprintf("(%d lines lost)\n%s", lost, line)
 	}
-	f, err := os.OpenFile(c.app.log, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
-	if err == nil {
-		_, err = f.WriteString(line)
-		f.Close()
-	}
-	if err != nil {
-		c.server.log.Debug("log line lost", "app", c.app.req.App, "err", err)
+	ctx, cancel := context.WithTimeout(context.Background(), sayTime) // a keeper takes it at once
+	defer cancel()
+	if !c.run.proc.Say(ctx, line) {
+		c.server.log.Debug("log line lost", "app", c.app.req.App)
 	}
 }
+
+// sayTime bounds how long a line for the log may hold up the connection of its app.
+const sayTime = time.Second

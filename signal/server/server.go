@@ -36,15 +36,15 @@ type Server struct {
 	endOnce   sync.Once
 	work      sync.WaitGroup // every goroutine; after New only by spawn, or from one it has
 
-	births sync.RWMutex // held for reading from the start of a process to its entry in the table
-
 	mu       sync.Mutex // guards the following and what app says it guards
 	apps     map[signal.ID]*app
-	stopping bool // no more starts
-	closed   bool // no more goroutines
+	births   map[signal.ID]chan struct{} // from the start of a process to its entry in the table; then closed
+	stopping bool                        // no more starts
+	closed   bool                        // no more goroutines
 }
 
-// New takes the state folder and opens the sockets; it starts nothing. The errors name
+// New takes the state folder, finds the apps that earlier servers left running, and opens the
+// sockets; it starts no app. The errors name
 // what is wrong and which flag helps: ErrLocked is in the chain when another daemon uses
 // the folder, syscall.EADDRINUSE when the TCP address is taken. Whoever does not call Run
 // calls Close.
@@ -56,10 +56,13 @@ func New(cfg Config) (*Server, error) {
 		hurried: make(chan struct{}),
 		over:    make(chan struct{}),
 		apps:    make(map[signal.ID]*app),
+		births:  make(map[signal.ID]chan struct{}),
 	}
 	s.gate.limits = cfg.Limits
 	s.refusals = rate.NewLimiter(refusedPerSecond, refusedAtOnce)
 	if err := s.open(); err != nil {
+		s.letGo()
+		s.work.Wait()
 		s.closeFiles()
 		return nil, err
 	}
@@ -81,6 +84,10 @@ func (s *Server) open() (err error) {
 	if s.events, err = openJournal(s.cfg.Dir, s.log); err != nil {
 		return err
 	}
+	// Before anybody can connect: an app that is not in the table is refused for good.
+	if err = s.adoptAll(); err != nil {
+		return err
+	}
 	s.unix, err = listenUnix(s.cfg.Dir)
 	return err
 }
@@ -96,8 +103,9 @@ func (s *Server) TCPAddr() string {
 	return s.tcp.Addr().String()
 }
 
-// Run serves until ctx ends. Then it takes no more starts, stops every app by the ladder,
-// all at once, closes the connections and returns, always nil, when no goroutine is left.
+// Run serves until ctx ends. Then it takes no more starts, stops by the ladder, all at once,
+// every app that was not started as a daemon, closes the connections and returns, always
+// nil, when no goroutine is left. The others run on: New finds them again.
 func (s *Server) Run(ctx context.Context) error {
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -145,6 +153,7 @@ func (s *Server) Close() error {
 func (s *Server) end(ctx context.Context) {
 	s.endOnce.Do(func() {
 		s.stopAll(ctx)
+		s.letGo()
 		close(s.over)
 		s.closeListeners()
 		s.gate.closeAll()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/skycoin/viscript/signal"
@@ -31,8 +33,8 @@ func (s *Server) Start(_ context.Context, r signal.StartRequest) (signal.App, er
 	if err := process.Check(process.Spec{Path: r.Path, Dir: r.Dir}); err != nil {
 		return signal.App{}, startError(r, err)
 	}
-	if err := s.mayStart(); err != nil {
-		return signal.App{}, err
+	if s.isStopping() {
+		return signal.App{}, signal.Errorf(signal.CodeStopping, "the daemon is ending")
 	}
 	id, err := s.ids.next()
 	if err != nil {
@@ -75,13 +77,16 @@ func checkRequest(r signal.StartRequest) error {
 	return nil
 }
 
-func (s *Server) mayStart() error {
+// beBorn announces a start: until its entry in the table, or its failure, those who ask for
+// the app wait, and so does the end of the server. The caller closes what it returns by
+// endBirth.
+func (s *Server) beBorn(id signal.ID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
 		return signal.Errorf(signal.CodeStopping, "the daemon is ending")
 	}
-	live := 0
+	live := len(s.births)
 	for _, a := range s.apps {
 		if a.run.alive() {
 			live++
@@ -90,35 +95,55 @@ func (s *Server) mayStart() error {
 	if live >= s.cfg.Limits.Apps {
 		return signal.Errorf(signal.CodeBusy, "%d apps run already", live)
 	}
+	s.births[id] = make(chan struct{})
 	return nil
+}
+
+func (s *Server) endBirth(id signal.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.births[id])
+	delete(s.births, id)
+}
+
+// awaitBirth returns when the app is not being started: a program may be faster than its entry.
+func (s *Server) awaitBirth(id signal.ID) {
+	s.mu.Lock()
+	born := s.births[id]
+	s.mu.Unlock()
+	if born != nil {
+		<-born
+	}
 }
 
 // launch starts the program of a new app, or of one whose op the caller holds, and puts the
 // run into the table.
 func (s *Server) launch(a *app) (signal.App, error) {
-	r := &run{token: signal.NewToken(), over: make(chan struct{})}
-	r.tokenFile = filepath.Join(s.cfg.Dir, runName, fmt.Sprintf("%d.token", a.id))
-	if err := writeToken(r.tokenFile, r.token); err != nil {
-		return signal.App{}, startError(a.req, err)
+	if err := s.beBorn(a.id); err != nil {
+		return signal.App{}, err
 	}
-	// Between the start and the entry in the table nobody may ask whose process this is, and
-	// stopAll may not look: both pass through births.
-	s.births.RLock()
-	defer s.births.RUnlock()
-	err := s.mayStart()
+	defer s.endBirth(a.id)
+	r := &run{token: signal.NewToken(), over: make(chan struct{}), left: make(chan struct{})}
+	r.tokenFile = s.tokenFile(a.id)
+	spec, err := s.spec(a, r)
 	if err == nil {
-		if r.proc, err = process.Start(s.spec(a, r)); err != nil {
-			err = startError(a.req, err)
-		}
+		err = writeToken(r.tokenFile, r.token, spec.Credential)
+	}
+	if err == nil {
+		r.proc, err = process.Start(spec)
 	}
 	if err != nil {
 		_ = os.Remove(r.tokenFile)
-		return signal.App{}, err
+		return signal.App{}, startError(a.req, err)
 	}
 	v := s.enter(a, r)
 	s.work.Go(func() { s.watch(a, r) })
 	s.log.Info("app started", "app", a.req.App, "id", a.id, "pid", v.Pid)
 	return v, nil
+}
+
+func (s *Server) tokenFile(id signal.ID) string {
+	return filepath.Join(s.cfg.Dir, runName, fmt.Sprintf("%d.token", id))
 }
 
 // enter puts a run into the table.
@@ -137,15 +162,26 @@ func (s *Server) enter(a *app, r *run) signal.App {
 }
 
 // spec is what the program gets: the daemon's environment without the variables of its own
-// signal connection, then Config.Env, then the request's, then how to find us.
-func (s *Server) spec(a *app, r *run) process.Spec {
+// signal connection, then Config.Env, the user's, the files', the request's, then how to find us.
+func (s *Server) spec(a *app, r *run) (spec process.Spec, err error) {
+	account, err := process.LookupAccount(a.req.User)
+	if err != nil {
+		return spec, err
+	}
 	env := newEnviron(os.Environ())
 	for _, name := range []string{signal.EnvClient, signal.EnvAddress, signal.EnvID, signal.EnvTokenFile, signal.EnvSocket} {
 		env.unset(name)
 	}
-	for _, kv := range s.cfg.Env {
-		k, v, _ := strings.Cut(kv, "=")
-		env.set(k, v)
+	env.add(s.cfg.Env)
+	if account.Credential != nil && account.Name != "" {
+		env.add([]string{"USER=" + account.Name, "LOGNAME=" + account.Name, "HOME=" + account.Home})
+	}
+	for _, file := range a.req.EnvFiles {
+		vars, err := process.ReadEnvFile(file)
+		if err != nil {
+			return spec, err
+		}
+		env.add(vars)
 	}
 	for k, v := range a.req.Env {
 		env.set(k, v)
@@ -157,12 +193,31 @@ func (s *Server) spec(a *app, r *run) process.Spec {
 	if s.tcp != nil {
 		env.set(signal.EnvAddress, s.TCPAddr())
 	}
-	return process.Spec{
-		Path: a.req.Path, Args: a.req.Args, Dir: a.req.Dir,
-		Env: env.list(), Log: a.log,
-		Mark:   signal.EnvTokenFile + "=" + r.tokenFile,
-		Reader: &s.procs,
+	stop, err := process.ParseSignal(a.req.StopSignal)
+	if err != nil {
+		return spec, err
 	}
+	request, err := json.Marshal(a.req)
+	if err != nil {
+		return spec, err
+	}
+	return process.Spec{
+		ID: uint64(a.id), Run: filepath.Join(s.cfg.Dir, runName),
+		Path: a.req.Path, Args: a.req.Args, Dir: a.req.Dir,
+		Env: env.list(), Log: a.log, Caps: a.req.Log, Pty: a.req.Pty,
+		Mark:   signal.EnvTokenFile + "=" + r.tokenFile,
+		Limits: a.req.Limits, Credential: account.Credential, StopSignal: stop, Ladder: s.ladder(a),
+		Request: request, Keeper: s.cfg.Keeper, Reader: &s.procs,
+	}, nil
+}
+
+// ladder is the app's own: its stop_timeout is for each of the polite rungs.
+func (s *Server) ladder(a *app) process.Ladder {
+	l := s.cfg.Ladder
+	if d := time.Duration(a.req.StopAfter); d > 0 {
+		l.Ask, l.Term = d, d
+	}
+	return l
 }
 
 // environ is a list of variables in which the last setting of a name counts.
@@ -173,12 +228,16 @@ type environ struct {
 
 func newEnviron(base []string) *environ {
 	e := &environ{values: make(map[string]string, len(base))}
-	for _, kv := range base {
+	e.add(base)
+	return e
+}
+
+func (e *environ) add(vars []string) {
+	for _, kv := range vars {
 		if k, v, ok := strings.Cut(kv, "="); ok && k != "" {
 			e.set(k, v)
 		}
 	}
-	return e
 }
 
 func (e *environ) set(k, v string) {
@@ -201,8 +260,9 @@ func (e *environ) list() []string {
 	return out
 }
 
-// writeToken makes the token file new, so that no other's file or link is written to.
-func writeToken(path string, token []byte) error {
+// writeToken makes the token file new, so that no other's file or link is written to. It is
+// the property of the user the app runs as.
+func writeToken(path string, token []byte, owner *syscall.Credential) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -211,21 +271,36 @@ func writeToken(path string, token []byte) error {
 		return err
 	}
 	_, err = f.Write(signal.FormatToken(token))
+	if err == nil && owner != nil {
+		err = f.Chown(int(owner.Uid), int(owner.Gid))
+	}
 	return errors.Join(err, f.Close())
 }
 
-// watch notices that a program lives, and then its end.
+// watch notices that a program lives, what becomes of its keeper, and then its end. It
+// returns when the end is in the table, or the server lets go of the app.
 func (s *Server) watch(a *app, r *run) {
-	if !s.cfg.Speaks(a.req) {
-		alive := time.NewTimer(s.cfg.Limits.Alive)
-		defer alive.Stop()
+	alive := time.NewTimer(s.cfg.Limits.Alive)
+	defer alive.Stop()
+	seen, lost := alive.C, r.proc.KeeperLost()
+	if s.cfg.Speaks(a.req) {
+		seen = nil
+	}
+	for {
 		select {
-		case <-alive.C:
+		case <-seen:
 			s.seenAlive(a, r)
+			seen = nil
+		case <-lost:
+			s.keeperLost(a, r)
+			lost = nil
 		case <-r.proc.Done():
+			s.ended(a, r, r.proc.Exit())
+			return
+		case <-r.left:
+			return
 		}
 	}
-	s.ended(a, r, r.proc.Exit())
 }
 
 // seenAlive is for programs that do not register.
@@ -243,11 +318,12 @@ func (s *Server) ended(a *app, r *run, e process.Exit) {
 	s.mu.Lock()
 	a.ended, a.exitCode = e.At, e.Code
 	a.reason = exitText(e)
+	byOthers, _ := r.proc.Stopping() // an earlier daemon asked for it
+	wanted, c := r.stopping, r.conn
 	state, kind := signal.Exited, kindExited
-	if e.Code != 0 && !r.stopping {
+	if e.Code != 0 && !wanted && !byOthers {
 		state, kind = signal.Failed, kindFailed
 	}
-	wanted, c := r.stopping, r.conn
 	r.conn = nil
 	close(r.over)
 	a.setState(state)
@@ -264,6 +340,9 @@ func (s *Server) ended(a *app, r *run, e process.Exit) {
 }
 
 func exitText(e process.Exit) string {
+	if e.Unknown {
+		return "ended, exit code unknown: " + e.Why
+	}
 	if e.Signal != "" {
 		return fmt.Sprintf("ended by %s", e.Signal)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -13,7 +14,7 @@ import (
 // Stop ends an app and all it started: asked over signal, then SIGTERM, then SIGKILL. Once
 // begun it goes on to its end, also when ctx ends before. RungGone: there was nothing left.
 func (s *Server) Stop(ctx context.Context, id signal.ID) (signal.StopReport, error) {
-	return s.stop(ctx, id, s.cfg.Ladder)
+	return s.stop(ctx, id, s.ladder)
 }
 
 // Kill ends an app and all it started by SIGKILL; a stop under way is hurried.
@@ -23,7 +24,7 @@ func (s *Server) Kill(ctx context.Context, id signal.ID) (signal.StopReport, err
 		a.hurry()
 	}
 	s.mu.Unlock()
-	return s.stop(ctx, id, process.Ladder{Kill: s.cfg.Ladder.Kill})
+	return s.stop(ctx, id, func(*app) process.Ladder { return process.Ladder{Kill: s.cfg.Ladder.Kill} })
 }
 
 // Restart stops an app and starts it again as it was started, under its id.
@@ -33,20 +34,25 @@ func (s *Server) Restart(ctx context.Context, id signal.ID) (signal.App, error) 
 		return signal.App{}, err
 	}
 	return wait(ctx, s, a, func(ctx context.Context) (signal.App, error) {
-		if rep := s.climb(ctx, a, s.cfg.Ladder); len(rep.Survivors) > 0 {
+		rep, err := s.climb(ctx, a, s.ladder(a))
+		if err != nil {
+			return signal.App{}, err
+		}
+		if len(rep.Survivors) > 0 {
 			return signal.App{}, signal.Errorf(signal.CodeStart, "app %d (%s) is not restarted: %s", a.id, a.req.App, stopText(rep))
 		}
 		return s.launch(a)
 	})
 }
 
-func (s *Server) stop(ctx context.Context, id signal.ID, l process.Ladder) (signal.StopReport, error) {
+func (s *Server) stop(ctx context.Context, id signal.ID, ladder func(*app) process.Ladder) (signal.StopReport, error) {
 	a, _, err := s.find(id)
 	if err != nil {
 		return signal.StopReport{}, err
 	}
 	return wait(ctx, s, a, func(ctx context.Context) (signal.StopReport, error) {
-		return s.climb(ctx, a, l), nil
+		s.want(ctx, a, process.Down)
+		return s.climb(ctx, a, ladder(a))
 	})
 }
 
@@ -98,7 +104,7 @@ func (s *Server) begin(ctx context.Context, a *app) (context.Context, func()) {
 }
 
 // climb goes up the ladder; the caller holds the app's op.
-func (s *Server) climb(ctx context.Context, a *app, l process.Ladder) signal.StopReport {
+func (s *Server) climb(ctx context.Context, a *app, l process.Ladder) (signal.StopReport, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var listening sync.WaitGroup
 	listening.Go(func() {
@@ -112,15 +118,36 @@ func (s *Server) climb(ctx context.Context, a *app, l process.Ladder) signal.Sto
 	defer cancel()
 	r, pid := s.markStopping(a)
 	ask := func(ctx context.Context) error { return s.askShutdown(ctx, a, r, l.Ask) }
-	p := r.proc.Stop(ctx, ask, l)
+	p, err := r.proc.Stop(ctx, ask, l)
+	if errors.Is(err, process.ErrReleased) {
+		return signal.StopReport{}, signal.Errorf(signal.CodeStopping, "the daemon is ending; the keeper of app %d goes on with its stop", a.id)
+	}
+	if err != nil {
+		_, why := r.proc.Custody()
+		return signal.StopReport{}, signal.Errorf(signal.CodeUnavailable, "app %d (%s) is left alone, because it cannot be verified: %s", a.id, a.req.App, why)
+	}
 	rep := signal.StopReport{ID: a.id, Pid: pid, Rung: rungs[p.Rung], ExitCode: p.ExitCode, Survivors: p.Survivors}
-	if p.ExitCode >= 0 {
+	select {
+	case <-r.proc.Done():
 		<-r.over // the table then shows what is reported
+	default: // it survived
 	}
 	if p.Rung != process.Gone {
 		s.noteStop(a, rep)
 	}
-	return rep
+	return rep, nil
+}
+
+// wantTime is how long a keeper may take to note what was asked for.
+const wantTime = 2 * time.Second
+
+// want notes which state was asked for, for the daemon after this one.
+func (s *Server) want(ctx context.Context, a *app, w process.Want) {
+	ctx, cancel := context.WithTimeout(ctx, wantTime)
+	defer cancel()
+	if err := a.run.proc.SetWant(ctx, w); err != nil {
+		s.log.Warn("not noted what was asked for", "app", a.req.App, "id", a.id, "err", err)
+	}
 }
 
 var rungs = [...]signal.Rung{
@@ -134,7 +161,7 @@ func (s *Server) markStopping(a *app) (*run, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := a.run
-	if r.alive() {
+	if custody, _ := r.proc.Custody(); r.alive() && custody != process.Unverified {
 		r.stopping = true
 		a.setState(signal.Stopping)
 	}
@@ -172,23 +199,32 @@ func (s *Server) askShutdown(ctx context.Context, a *app, r *run, limit time.Dur
 	return err
 }
 
-// stopAll stops every app, at once, and lets none be started any more.
+// stopAll stops, at once, the apps that do not outlive the daemon, and lets none be started
+// any more.
 func (s *Server) stopAll(ctx context.Context) {
 	s.mu.Lock()
 	s.stopping = true
+	var births []chan struct{}
+	for _, born := range s.births {
+		births = append(births, born)
+	}
 	s.mu.Unlock()
-	s.births.Lock() // those that are being started get into the table
-	s.births.Unlock()
+	for _, born := range births { // those that are being started get into the table
+		<-born
+	}
 	var all sync.WaitGroup
 	for _, a := range s.toStop() {
 		all.Go(func() {
 			<-a.op
 			defer func() { a.op <- struct{}{} }()
-			s.climb(ctx, a, s.cfg.Ladder)
+			_, _ = s.climb(ctx, a, s.ladder(a))
 		})
 	}
 	all.Wait()
 }
+
+// outlives tells whether an app goes on when the daemon ends in order.
+func (s *Server) outlives(a *app) bool { return a.req.Daemon && !s.cfg.StopAllOnExit }
 
 // toStop lists the apps that run, and those that left processes behind.
 func (s *Server) toStop() []*app {
@@ -197,9 +233,33 @@ func (s *Server) toStop() []*app {
 	defer s.mu.Unlock()
 	var out []*app
 	for _, a := range s.apps {
+		custody, _ := a.run.proc.Custody()
+		if custody == process.Unverified || s.outlives(a) {
+			continue
+		}
 		if a.run.alive() || err == nil && len(a.run.proc.Leftovers(t)) > 0 {
 			out = append(out, a)
 		}
 	}
 	return out
+}
+
+// letGo gives up what still runs: its keepers look after it.
+func (s *Server) letGo() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.apps {
+		s.work.Go(a.run.proc.Release)
+		select {
+		case <-a.run.left:
+		default:
+			close(a.run.left)
+		}
+	}
+}
+
+func (s *Server) isStopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
 }

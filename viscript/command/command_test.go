@@ -65,7 +65,7 @@ func TestUsageErrors(t *testing.T) {
 		"logs -n":                   "option -n needs a value",
 		"logs -n many 1":            `option -n: "many" is not a number`,
 		"logs -f=1 1":               "option -f takes no value",
-		"events --since -1":         "is not a number",
+		"events --since -1":         "allowed: the number of an event",
 		"help nothing-such":         `there is no command and no app "nothing-such"`,
 		"up dem":                    `there is no group "dem"; did you mean "demo"?; groups: demo`,
 		"down":                      "usage: down GROUP",
@@ -404,6 +404,7 @@ func TestDoctorPorts(t *testing.T) {
 	b := newBench(t)
 	b.env.StateDir = t.TempDir()
 	os.Chmod(b.env.StateDir, 0o700)
+	os.WriteFile(filepath.Join(b.env.StateDir, "ids"), []byte("9\n"), 0o600)
 	delete(b.cfg.Apps, "gone")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -428,6 +429,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.env.StateDir = dir
+	os.WriteFile(filepath.Join(dir, "ids"), []byte("9\n"), 0o600)
 	delete(b.cfg.Apps, "gone")
 	out, _ := b.run("doctor", OK)
 	has(t, out, "ok  state folder", "ok  the programs of all apps are there", "ok  nothing is left over", "ok  no app has failed")

@@ -39,7 +39,8 @@ func doctor(ctx context.Context, c *call) error {
 		return err
 	}
 	found := slices.Concat(checkState(c.StateDir), checkConfig(c), checkPrograms(c.Config()),
-		checkSignal(ctx, c.TCPAddr), checkPorts(ctx, c.Config(), all), checkLeftovers(c.StateDir, all), checkFailed(all))
+		checkSignal(ctx, c.TCPAddr), checkPorts(ctx, c.Config(), all), checkLeftovers(c.StateDir, all), checkRun(ctx, c.StateDir, all),
+		checkLimits(all), checkDisk(c.StateDir), checkStore(c.StateDir, all), checkClock(ctx, c), checkFailed(all))
 	var rows [][]string
 	problems := 0
 	for _, f := range found {
@@ -71,8 +72,8 @@ func checkState(dir string) []finding {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		found = append(found, bad("chmod 700 "+Quote(dir), "state folder %s is open to other users (%04o)", dir, mode))
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		found = append(found, bad("use a state folder of your own (--state)", "state folder %s belongs to user %d", dir, st.Uid))
+	if uid, ok := owner(info); ok && uid != os.Geteuid() {
+		found = append(found, bad("use a state folder of your own (--state)", "state folder %s belongs to user %d", dir, uid))
 	}
 	probe, err := os.CreateTemp(dir, ".doctor-*")
 	if err != nil {

@@ -34,6 +34,7 @@ type Env struct {
 
 	// For `doctor`.
 	StateDir string
+	Started  time.Time    // of the daemon, with its monotonic clock; zero: not known
 	TCPAddr  string       // where the signal server listens for programs; "" none
 	Check    func() error // reads the configuration file again; nil: not checked
 }

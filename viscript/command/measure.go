@@ -21,7 +21,9 @@ func measureCommands() []*Command {
 			More: "CPU is percent of one core since the last question, or since the start.",
 			run:  resUsage, complete: completeID,
 		}, {
-			Name: "top", Help: "show what all running apps use", run: top,
+			Name: "top", Args: "[-1]", Help: "show what all running apps use, at the prompt every second anew until q",
+			More: "-1: once, as in `exec`. CPU is percent of one core in the last interval.",
+			run:  top,
 		},
 	}
 }
@@ -83,12 +85,28 @@ type topRow struct {
 const topInFlight = 16
 
 func top(ctx context.Context, c *call) error {
+	var once bool
+	if err := c.options(option{name: "-1", flag: &once}); err != nil {
+		return err
+	}
 	if err := c.count(0, 0); err != nil {
 		return err
 	}
-	apps, err := c.liveApps(ctx)
+	if c.Terminal != nil && !c.JSON && !once {
+		return c.liveTop(ctx)
+	}
+	rows, err := c.measureAll(ctx)
 	if err != nil {
 		return err
+	}
+	return c.answer(rows, func(w io.Writer) { printTop(w, rows) })
+}
+
+// measureAll asks all running apps.
+func (c *call) measureAll(ctx context.Context) ([]topRow, error) {
+	apps, err := c.liveApps(ctx)
+	if err != nil {
+		return nil, err
 	}
 	rows := make([]topRow, len(apps))
 	slots := make(chan struct{}, topInFlight)
@@ -101,7 +119,7 @@ func top(ctx context.Context, c *call) error {
 		})
 	}
 	wg.Wait()
-	return c.answer(rows, func(w io.Writer) { printTop(w, rows) })
+	return rows, nil
 }
 
 func (c *call) measure(ctx context.Context, a signal.App) topRow {

@@ -24,11 +24,11 @@ func outputCommands() []*Command {
 			run:  logs, complete: completeAnyID,
 		}, {
 			Name: "why", Args: "ID",
-			Help: "say how an app is or why it ended, with the end of its log", run: why, complete: completeAnyID,
+			Help: "say how an app is, what it waits for, why it ended and how often, with the end of its log", run: why, complete: completeAnyID,
 		}, {
-			Name: "events", Args: "[-f] [--since N]",
+			Name: "events", Args: "[-f] [--since N|TIME]",
 			Help: "show what happened to apps; -f goes on until Ctrl-C",
-			More: "--since N: only the events after number N. Without it: the last 50.",
+			More: "--since N: only the events after number N; --since 10m, 15:04 or 2006-01-02T15:04: those of\nthat time on. Without it: the last 50. With --json -f each line is an event, and its seq\nis where --since goes on.",
 			run:  events,
 		},
 	}
@@ -147,6 +147,7 @@ func (w *lineWriter) flush() error {
 
 type whyAnswer struct {
 	signal.App
+	past
 	Lines []string `json:"last_lines"`
 }
 
@@ -163,10 +164,14 @@ func why(ctx context.Context, c *call) error {
 	if err != nil {
 		got = []string{"(the log cannot be read: " + err.Error() + ")"}
 	}
-	return c.answer(whyAnswer{app, list(got)}, func(w io.Writer) { printWhy(w, app, got, c.now()) })
+	before, err := c.pastOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	return c.answer(whyAnswer{app, before, list(got)}, func(w io.Writer) { printWhy(w, app, before, got, c.now()) })
 }
 
-func printWhy(w io.Writer, a signal.App, last []string, now time.Time) {
+func printWhy(w io.Writer, a signal.App, before past, last []string, now time.Time) {
 	rows := [][]string{
 		{"app", fmt.Sprintf("%s (ID %d)", a.App, a.ID)},
 		{"command", a.Command},
@@ -186,8 +191,11 @@ func printWhy(w io.Writer, a signal.App, last []string, now time.Time) {
 	if a.Ended != nil {
 		add("ended", a.Ended.Local().Format(time.DateTime)+", after "+span(a.Ended.Sub(a.Started)))
 	}
+	rows = append(rows, waits(a, now)...)
+	add("how often", before.often(a))
 	add("log", a.Log)
 	printTable(w, []string{"", ""}, rows)
+	printEvents(w, before.Last)
 	for _, l := range last {
 		fmt.Fprintln(w, "  | "+term.Clean(strings.ReplaceAll(l, "\t", "    ")))
 	}
@@ -208,18 +216,16 @@ func exitText(code int) string {
 
 func events(ctx context.Context, c *call) error {
 	var follow bool
-	since, given, recent := uint64(0), false, defaultEvents
-	read := func(s string) error { given = true; return number(&since)(s) }
+	var from since
+	recent := defaultEvents
+	read := func(s string) (err error) { recent = math.MaxInt; from, err = parseSince(s, c.now()); return err }
 	if err := c.options(option{name: "-f", flag: &follow}, option{name: "--since", value: read}); err != nil {
 		return err
 	}
 	if err := c.count(0, 0); err != nil {
 		return err
 	}
-	if given {
-		recent = math.MaxInt
-	}
-	got, err := c.recentEvents(ctx, since, recent)
+	got, last, err := c.recentEvents(ctx, from, recent)
 	if err != nil {
 		return err
 	}
@@ -227,27 +233,30 @@ func events(ctx context.Context, c *call) error {
 		return c.answer(list(got), func(w io.Writer) { printEvents(w, got) })
 	}
 	for _, e := range got {
-		since = e.Seq
 		if err := c.printEvent(e); err != nil {
 			return err
 		}
 	}
-	if err := c.Host.Events(ctx, since, true, c.printEvent); !interrupted(ctx, err) {
+	if err := c.Host.Events(ctx, last, true, c.printEvent); !interrupted(ctx, err) {
 		return err
 	}
 	return nil
 }
 
-// recentEvents returns the last n events after since.
-func (c *call) recentEvents(ctx context.Context, since uint64, n int) ([]signal.Event, error) {
-	var got []signal.Event
-	err := c.Host.Events(ctx, since, false, func(e signal.Event) error {
+// recentEvents returns the last n events that from admits, and the number of the last event of all.
+func (c *call) recentEvents(ctx context.Context, from since, n int) (got []signal.Event, last uint64, err error) {
+	last = from.seq
+	err = c.Host.Events(ctx, from.seq, false, func(e signal.Event) error {
+		last = max(last, e.Seq)
+		if !from.admits(e) {
+			return nil
+		}
 		if got = append(got, e); len(got) > n {
 			got = got[1:]
 		}
 		return nil
 	})
-	return got, err
+	return got, last, err
 }
 
 func printEvents(w io.Writer, events []signal.Event) {

@@ -1,0 +1,157 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/signal/process"
+)
+
+// adoptAtOnce is how many keepers are asked at a time.
+const adoptAtOnce = 16
+
+// adoptAll puts what earlier servers started into the table: what runs, and the last that ended.
+func (s *Server) adoptAll() error {
+	dir := filepath.Join(s.cfg.Dir, runName)
+	ids, err := process.IDs(dir)
+	if err != nil {
+		return fmt.Errorf("state folder %s: %w", s.cfg.Dir, err)
+	}
+	last := s.events.lastKinds()
+	alive := make(map[uint64]bool)
+	var mu sync.Mutex // guards alive
+	var all errgroup.Group
+	all.SetLimit(adoptAtOnce)
+	for _, id := range ids {
+		all.Go(func() error {
+			p, err := process.Adopt(dir, id, &s.procs)
+			if errors.Is(err, process.ErrNothing) {
+				return nil
+			}
+			if err != nil {
+				s.log.Error("an app of an earlier daemon is not taken over", "id", id, "err", err)
+				return nil
+			}
+			if s.adopt(p, last[signal.ID(id)]) {
+				mu.Lock()
+				defer mu.Unlock()
+				alive[id] = true
+			}
+			return nil
+		})
+	}
+	_ = all.Wait()
+	s.mu.Lock()
+	s.pruneLocked()
+	s.mu.Unlock()
+	if err := clearRun(dir, func(id uint64) bool { return alive[id] }); err != nil {
+		return fmt.Errorf("state folder %s: %w", s.cfg.Dir, err)
+	}
+	return nil
+}
+
+// adopt enters what was found, and tells whether it runs. last is the kind of the last event
+// of its life that is known.
+func (s *Server) adopt(p *process.Process, last string) bool {
+	rec := p.Record()
+	a := &app{id: signal.ID(rec.ID), log: rec.Log, op: make(chan struct{}, 1), changed: make(chan struct{}), started: p.Started()}
+	if err := json.Unmarshal(rec.Request, &a.req); err != nil || a.req.App == "" {
+		a.req.App = unknownApp
+	}
+	a.op <- struct{}{}
+	r := &run{proc: p, over: make(chan struct{}), left: make(chan struct{}), cpuAt: p.Started(), tokenFile: s.tokenFile(a.id)}
+	r.token, _ = signal.ReadToken(r.tokenFile) // without it the app cannot register any more
+	r.stopping, _ = p.Stopping()
+	a.run = r
+	s.ids.atLeast(uint64(a.id))
+	custody, why := p.Custody()
+	a.state, a.reason = s.foundState(a, custody), why
+	s.mu.Lock()
+	s.apps[a.id] = a
+	v := a.view()
+	s.mu.Unlock()
+	if custody == process.Over {
+		s.endedBefore(a, r, last)
+		return false
+	}
+	text := fmt.Sprintf("found running, pid %d: %s", v.Pid, v.Command)
+	if custody == process.Unverified {
+		text = "found, but not verified: " + why
+	}
+	s.emit(v, kindFound, text)
+	s.work.Go(func() { s.watchFound(a, r) })
+	return true
+}
+
+// unknownApp is the name of an app whose record does not tell it.
+const unknownApp = "?"
+
+func (s *Server) foundState(a *app, c process.Custody) signal.State {
+	switch {
+	case c == process.Unverified:
+		return signal.Unverified
+	case a.run.stopping:
+		return signal.Stopping
+	case s.cfg.Speaks(a.req):
+		return signal.Unreachable // until it connects again
+	}
+	return signal.Running
+}
+
+// watchFound waits until it is certain what an app is, and then is watch.
+func (s *Server) watchFound(a *app, r *run) {
+	select {
+	case <-r.proc.Known():
+	case <-r.left:
+		return
+	}
+	s.mu.Lock()
+	if a.state == signal.Unverified {
+		a.reason = ""
+		a.setState(s.foundState(a, process.Kept))
+	}
+	s.mu.Unlock()
+	s.watch(a, r)
+}
+
+// endedBefore enters an end that came before this server. What is not in the events yet is
+// told now.
+func (s *Server) endedBefore(a *app, r *run, last string) {
+	e := r.proc.Exit()
+	stopped, rep := r.proc.Stopping()
+	state, kind := signal.Exited, kindExited
+	if e.Code != 0 && !stopped {
+		state, kind = signal.Failed, kindFailed
+	}
+	s.mu.Lock()
+	a.ended, a.exitCode, a.reason = e.At, e.Code, exitText(e)
+	if rep != nil {
+		kind = kindStopped
+		a.reason = stopText(signal.StopReport{Rung: rungs[rep.Rung], ExitCode: rep.ExitCode, Survivors: rep.Survivors})
+	}
+	close(r.over)
+	a.setState(state)
+	v := a.view()
+	s.mu.Unlock()
+	switch last {
+	case kindExited, kindFailed, kindStopped:
+	default:
+		s.emit(v, kind, v.Reason+" (while no daemon was there)")
+	}
+}
+
+// keeperLost says that an app runs on by itself.
+func (s *Server) keeperLost(a *app, r *run) {
+	s.mu.Lock()
+	a.reason = "its keeper was killed: it runs on, and what it prints is lost"
+	v := a.view()
+	s.mu.Unlock()
+	s.log.Warn("keeper of an app was killed", "app", v.App, "id", v.ID, "pid", v.Pid)
+	s.emit(v, kindOrphaned, v.Reason)
+}
