@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/skycoin/viscript/viscript"
+	"github.com/skycoin/viscript/viscript/metrics"
 )
 
 const (
@@ -125,30 +126,9 @@ func (r *configReader) apps(n *yaml.Node) error {
 		if err := r.name(k, name); err != nil {
 			return err
 		}
-		app := viscript.App{Name: name}
-		err := r.mapping(v, fmt.Sprintf("app %q", name), appKeys, func(key string, k, v *yaml.Node) (err error) {
-			switch key {
-			case "path":
-				app.Path, err = r.text(k, v)
-			case "desc":
-				app.Desc, err = r.text(k, v)
-			case "help":
-				app.Help, err = r.text(k, v)
-			case "daemon":
-				app.Daemon, err = r.truth(k, v)
-			case "default_args":
-				app.DefaultArgs, err = r.texts(k, v)
-			case "depends_on":
-				r.depends[name] = v
-				app.DependsOn, err = r.texts(k, v)
-			}
-			return err
-		})
+		app, err := r.app(name, k, v)
 		if err != nil {
 			return err
-		}
-		if app.Path == "" {
-			return r.errorf(k, name, "has no path; a path is the program, absolute, or relative to this file, or in PATH")
 		}
 		r.cfg.Apps[name] = app
 		r.order = append(r.order, name)
@@ -169,6 +149,12 @@ func (r *configReader) settings(n *yaml.Node) error {
 			s.VerifyParsing, err = r.truth(k, v)
 		case "runHeadless":
 			s.RunHeadless, err = r.truth(k, v)
+		case "metrics":
+			if s.Metrics, err = r.text(k, v); err == nil && s.Metrics != "" {
+				if bad := metrics.CheckAddr(s.Metrics); bad != nil {
+					err = r.errorf(v, key, "%v", bad)
+				}
+			}
 		}
 		return err
 	})
@@ -240,25 +226,6 @@ func shorten(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// checkDependencies refuses unknown apps and cycles in depends_on.
-func (r *configReader) checkDependencies() error {
-	for _, name := range r.order {
-		n := r.depends[name]
-		for _, d := range r.cfg.Apps[name].DependsOn {
-			if !r.isApp(d) {
-				return r.errorf(n, "depends_on", "app %q depends on %q, which is no app; allowed: %s", name, d, r.appList())
-			}
-		}
-	}
-	done := map[string]bool{}
-	for _, name := range r.order {
-		if cycle := r.cycle(name, nil, done); cycle != nil {
-			return r.errorf(r.depends[cycle[0]], "depends_on", "goes in a circle: %s", strings.Join(cycle, " -> "))
-		}
-	}
-	return nil
-}
-
 // cycle returns the path of a circle that can be reached from name, or nil. done holds the
 // apps from which none can be.
 func (r *configReader) cycle(name string, path []string, done map[string]bool) []string {
@@ -270,10 +237,12 @@ func (r *configReader) cycle(name string, path []string, done map[string]bool) [
 	}
 	path = append(path, name)
 	for _, d := range r.cfg.Apps[name].DependsOn {
-		if c := r.cycle(d, path, done); c != nil {
+		if c := r.cycle(d.App, path, done); c != nil {
 			return c
 		}
 	}
 	done[name] = true
 	return nil
 }
+
+func arrows(path []string) string { return strings.Join(path, " -> ") }

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/skycoin/viscript/signal/process"
 )
 
 func configCommand() *cobra.Command {
@@ -28,7 +31,14 @@ func configCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.AddCommand(check, example)
+	keys := &cobra.Command{
+		Use: "keys", Short: "explain every key of the configuration", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprint(cmd.OutOrStdout(), keysText())
+			return err
+		},
+	}
+	cmd.AddCommand(check, example, keys)
 	return cmd
 }
 
@@ -49,8 +59,17 @@ func checkConfig(cmd *cobra.Command, given string) error {
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "%s: ok: %d apps, %d groups\n", path, len(cfg.Apps), len(cfg.Groups))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Apps)) {
-		if _, err := cfg.Request(cfg.Apps[name], nil); err != nil {
+		r, err := cfg.Request(cfg.Apps[name], nil)
+		if err != nil {
 			fmt.Fprintf(out, "note: %v\n", err)
+		}
+		for _, f := range r.EnvFiles {
+			if _, err := process.ReadEnvFile(f); err != nil {
+				fmt.Fprintf(out, "note: app %q: %s\n", name, strings.TrimPrefix(err.Error(), "process: "))
+			}
+		}
+		if _, err := process.LookupAccount(r.User); err != nil {
+			fmt.Fprintf(out, "note: app %q: %s\n", name, strings.TrimPrefix(err.Error(), "process: "))
 		}
 	}
 	return nil

@@ -6,7 +6,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript"
 )
 
@@ -15,12 +17,30 @@ const fullConfig = `
 apps:
   base:
     path: /bin/sh
+    health: signal
+    restart: on-failure
+  job: { path: job, daemon: false }
   node:
     daemon: true
+    env: { A: 1, B_2: "x y", C: }
+    env_file: [a.env, /b.env]
+    dir: work
+    user: 1000:1000
+    pty: true
+    limits: { memory: 64MiB, cpu: 150%, pids: 20, files: 100 }
+    autostart: true
+    restart: always
+    backoff: { min: 500ms, max: 1m30s }
+    breaker: { starts: 5, window: 5m }
+    stop_timeout: 2s
+    stop_signal: INT
+    ready: { http: "http://127.0.0.1:1/x", interval: 100ms, timeout: 1s, threshold: 2, within: 1m }
+    health: { command: [/bin/check, "-a"], interval: 5s }
+    log: { size: 1MB, count: 3 }
     desc: a node
     path: bin/node
     default_args: [true, 0, 127.0.0.1:1, 1_000, 0x1F, 1e3, "two words", '', ~, null, No, 2001-01-01, éà]
-    depends_on: [base]
+    depends_on: { base: healthy, job: exited }
     help: |
       [1] one
       [2] two
@@ -39,11 +59,29 @@ func TestParseConfig(t *testing.T) {
 	}
 	want := &viscript.Config{
 		Apps: map[string]viscript.App{
-			"base": {Name: "base", Path: "/bin/sh"},
+			"base": {Name: "base", Path: "/bin/sh", Policy: signal.Policy{
+				Health: &signal.Probe{Signal: true}, Restart: signal.RestartOnFailure,
+				Breaker: signal.Breaker{Starts: 10, Window: signal.Duration(10 * time.Minute)},
+			}},
+			"job": {Name: "job", Path: "job"},
 			"node": {
 				Name: "node", Desc: "a node", Path: "bin/node", Help: "[1] one\n[2] two\n", Daemon: true,
 				DefaultArgs: []string{"true", "0", "127.0.0.1:1", "1_000", "0x1F", "1e3", "two words", "", "~", "null", "No", "2001-01-01", "éà"},
-				DependsOn:   []string{"base"},
+				Env:         map[string]string{"A": "1", "B_2": "x y", "C": ""}, EnvFiles: []string{"a.env", "/b.env"},
+				Dir: "work", User: "1000:1000", Pty: true, Limits: signal.Limits{Memory: 64 << 20, CPU: 1.5, Pids: 20, Files: 100},
+				Policy: signal.Policy{
+					Autostart: true, Restart: signal.RestartAlways,
+					Backoff:   signal.Backoff{Min: signal.Duration(500 * time.Millisecond), Max: signal.Duration(90 * time.Second)},
+					Breaker:   signal.Breaker{Starts: 5, Window: signal.Duration(5 * time.Minute)},
+					StopAfter: signal.Duration(2 * time.Second), StopSignal: "SIGINT",
+					DependsOn: []signal.Dependency{{App: "base", On: signal.OnHealthy}, {App: "job", On: signal.OnExited}},
+					Ready: &signal.Probe{
+						HTTP: "http://127.0.0.1:1/x", Interval: signal.Duration(100 * time.Millisecond), Timeout: signal.Duration(time.Second),
+						Threshold: 2, Within: signal.Duration(time.Minute),
+					},
+					Health: &signal.Probe{Command: []string{"/bin/check", "-a"}, Interval: signal.Duration(5 * time.Second)},
+					Log:    signal.LogCaps{Size: 1e6, Count: 3},
+				},
 			},
 		},
 		Groups: map[string]viscript.Group{"demo": {Name: "demo", Members: []viscript.Member{
@@ -90,14 +128,24 @@ func TestParseGood(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, keys := range [][]configKey{appKeys, memberKeys, settingKeys, rootKeys} {
+	tables := [][]configKey{appKeys, memberKeys, settingKeys, rootKeys}
+	for _, k := range appKeys {
+		tables = append(tables, parts(k.name))
+	}
+	for _, keys := range tables {
 		for _, k := range keys {
+			if k.doc == "" || !strings.Contains(keysText(), k.doc) && !isKey(rootKeys, k.name) {
+				t.Errorf("%s is not explained", k.name)
+			}
 			if !strings.Contains(exampleConfig(), k.name+":") {
 				t.Errorf("the example does not show %s", k.name)
 			}
 		}
 	}
 }
+
+const appKeyNames = "path, desc, daemon, default_args, env, env_file, dir, user, pty, limits, autostart, restart, backoff, breaker, " +
+	"stop_timeout, stop_signal, depends_on, ready, health, log, help"
 
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
@@ -118,11 +166,11 @@ func TestParseErrors(t *testing.T) {
 		{"app: {}\n", `c.yaml:1: key "app": unknown in the file; allowed: apps, groups, settings`},
 		{"apps: {}\napps: {}\n", `c.yaml:2: key "apps": is there twice in the file, first in line 1`},
 		{"apps:\n  a: {path: x}\n  b: {path: x}\n  a: {path: x}\n", `c.yaml:4: key "a": is there twice in apps, first in line 2`},
-		{"apps:\n  a:\n    path: x\n    restart: always\n", `c.yaml:4: key "restart": unknown in app "a"; allowed: path, desc, daemon, default_args, depends_on, help`},
+		{"apps:\n  a:\n    path: x\n    restrat: always\n", `c.yaml:4: key "restrat": unknown in app "a"; allowed: ` + appKeyNames},
 		{"apps:\n  a:\n    path: x\n    path: y\n", `c.yaml:4: key "path": is there twice in app "a", first in line 3`},
 		{"apps:\n  a:\n    desc: x\n", `c.yaml:2: key "a": has no path; a path is the program, absolute, or relative to this file, or in PATH`},
-		{"apps:\n  a:\n", `c.yaml:2: app "a" is empty, not a mapping; allowed: path, desc, daemon, default_args, depends_on, help`},
-		{"apps:\n  a: x\n", `c.yaml:2: app "a" is "x", not a mapping; allowed: path, desc, daemon, default_args, depends_on, help`},
+		{"apps:\n  a:\n", `c.yaml:2: app "a" is empty, not a mapping; allowed: ` + appKeyNames},
+		{"apps:\n  a: x\n", `c.yaml:2: app "a" is "x", not a mapping; allowed: ` + appKeyNames},
 		{"apps: 5\n", `c.yaml:1: apps is "5", not a mapping; allowed: names and what they stand for`},
 		{"apps:\n  'a b': {path: x}\n", `c.yaml:2: key "a b": is no name; allowed: up to 64 letters, digits, '.', '_' and '-', a letter or digit first`},
 		{"apps:\n  a:\n    path: [x]\n", `c.yaml:3: key "path": is a list; allowed: text`},
@@ -145,7 +193,7 @@ func TestParseErrors(t *testing.T) {
 		{"apps: {a: {path: x}}\ngroups:\n  g:\n    - {app: a}\n    - {app: a}\n", `c.yaml:5: key "g": two members are called "a"; give each a ` + "`name`" + ` of its own`},
 		{"apps: {a: {path: x}}\ngroups:\n  g:\n    - {app: a, argv: []}\n", `c.yaml:4: key "argv": unknown in a member of group "g"; allowed: app, name, args`},
 		{"apps: {a: {path: x}}\ngroups:\n  g: []\n  g: []\n", `c.yaml:4: key "g": is there twice in groups, first in line 3`},
-		{"settings: {runheadless: true}\n", `c.yaml:1: key "runheadless": unknown in settings; allowed: verboseInput, verifyParsingByPrinting, runHeadless`},
+		{"settings: {runheadless: true}\n", `c.yaml:1: key "runheadless": unknown in settings; allowed: verboseInput, verifyParsingByPrinting, runHeadless, metrics`},
 		{"? [a]\n: b\n", `c.yaml:1: a key of the file is a list; allowed: text`},
 		{strings.Repeat("#", maxConfig+1), `c.yaml: the file is too large; allowed: 1048576 bytes`},
 	} {
