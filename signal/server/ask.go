@@ -138,6 +138,7 @@ func (s *Server) measure(a *app, r *run) (signal.Usage, error) {
 		ReadBytes:  k.ReadBytes, WrittenBytes: k.WrittenBytes, OpenFiles: k.OpenFiles,
 		UptimeSeconds: k.Uptime.Seconds(),
 		VolSwitches:   k.VolSwitches, InvolSwitches: k.InvolSwitch,
+		Tree: r.proc.Parts(t),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -120,6 +120,7 @@ func Attach(ctx context.Context, a Attacher, id signal.ID, t Terminal) (detached
 	defer cancel(nil)
 	typed, keys := io.Pipe()
 	sizes := make(chan signal.WindowSize, 1)
+	sizes <- windowSize(t) // it is there when the app asks first
 	passing := make(chan struct{})
 	go func() {
 		defer close(passing)
@@ -140,8 +141,7 @@ func Attach(ctx context.Context, a Attacher, id signal.ID, t Terminal) (detached
 // other screen, mouse reports, pasting marks, keys in application mode. Then a new row.
 const attachEnd = "\x1b[0m\x1b[?25h\x1b[?1049l\x1b[?7h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\r\n"
 
-// passOn gives the app what is typed, and the size of the terminal now and when it changes,
-// until ctx ends; it ends ctx when the person detaches or the terminal is gone.
+// passOn gives the app what is typed, and the size of the terminal when it changes, until ctx ends; it ends ctx when the person detaches or the terminal is gone.
 func passOn(ctx context.Context, end context.CancelCauseFunc, t Terminal, to *io.PipeWriter, sizes chan<- signal.WindowSize) {
 	// Not EOF: that would tell the app that its input has ended.
 	stop := context.AfterFunc(ctx, func() { to.CloseWithError(context.Cause(ctx)) })
@@ -158,7 +158,8 @@ func passOn(ctx context.Context, end context.CancelCauseFunc, t Terminal, to *io
 		close(keys)
 		<-written
 	}()
-	offer, size := sizes, windowSize(t)
+	var offer chan<- signal.WindowSize // nil: there is nothing new to tell
+	var size signal.WindowSize
 	var kept []byte
 	for {
 		give := keys
