@@ -78,7 +78,7 @@ func New(o Options) (*Console, error) {
 		Started:  time.Now(),
 	}
 	if o.Load != nil {
-		c.env.Reload = c.reload
+		c.env.Reload, c.env.Load = c.reload, o.Load
 		c.watch = newFileWatch(func() string { return c.Config().File }, c.fileChanged, c.watchFailed)
 		c.env.Watch = c.watch
 		c.env.Check = func() error { _, err := o.Load(); return err }

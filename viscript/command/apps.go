@@ -116,6 +116,7 @@ func (c *call) startApp(ctx context.Context, app App, args []string, pty bool) (
 	if err != nil {
 		return signal.App{}, err
 	}
+	r.Typed = args != nil
 	r.Pty = r.Pty || pty
 	return c.Host.Start(ctx, r)
 }

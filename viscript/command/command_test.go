@@ -228,7 +228,7 @@ func TestApps(t *testing.T) {
 	b := newBench(t)
 	out, _ := b.run("apps", OK)
 	has(t, out, "APP      DESCRIPTION\necho\n", "manager  knows all\n")
-	has(t, b.json("apps"), `{"app":"manager","desc":"knows all","path":"/bin/sh","daemon":true,"default_args":["-p","1"],"depends_on":[]}`)
+	has(t, b.json("apps"), `{"app":"manager","desc":"knows all","path":"/bin/sh","daemon":true,"default_args":["-p","1"],"depends_on":[],"policy":{}}`)
 	b.cfg = &Config{}
 	out, _ = b.run("apps", OK)
 	has(t, out, "found no config.yaml")
@@ -395,7 +395,7 @@ func TestReload(t *testing.T) {
 	next = b.cfg
 	out, _ = b.run("reload", OK)
 	has(t, out, "nothing has changed")
-	if got := b.json("reload"); got != `{"file":"/etc/viscript/config.yaml","added":[],"removed":[],"changed":[]}` {
+	if got := b.json("reload"); got != `{"file":"/etc/viscript/config.yaml","added":[],"removed":[],"changed":[],"plan":[]}` {
 		t.Error(got)
 	}
 }

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
-	"strings"
-
-	"github.com/skycoin/viscript/viscript/term"
 )
 
 // clearScreen moves home and erases the screen and what was scrolled off it (ECMA-48, xterm).
@@ -17,11 +15,7 @@ const clearScreen = "\x1b[H\x1b[2J\x1b[3J"
 
 func consoleCommands() []*Command {
 	return []*Command{
-		{
-			Name: "reload", Args: "[--watch on|off]", Help: "read config.yaml again; a broken file changes nothing",
-			More: "--watch on: reload whenever the file changes, until --watch off or the end of the daemon.",
-			run:  reload,
-		},
+		reloadCommand(),
 		{Name: "hosts", Help: "list the hosts this console knows", run: hosts},
 		{Name: "doctor", Help: "check folders, configuration, programs and ports, and say how to mend them", run: doctor},
 		{Name: "clear", Aliases: []string{"cls", "c"}, Help: "clear the screen", run: clear},
@@ -30,57 +24,24 @@ func consoleCommands() []*Command {
 	}
 }
 
-func reload(ctx context.Context, c *call) error {
-	if isWatch(c.args) {
-		return c.watchReload(ctx)
-	}
-	if err := c.count(0, 0); err != nil {
-		return err
-	}
-	if c.Reload == nil {
-		return fmt.Errorf("reload: the daemon has no configuration file")
-	}
-	ch, err := c.Reload()
-	if err != nil {
-		return fmt.Errorf("nothing was changed: %w", err)
-	}
-	ch.Added, ch.Removed, ch.Changed = list(ch.Added), list(ch.Removed), list(ch.Changed)
-	return c.answer(ch, func(w io.Writer) {
-		if len(ch.Added)+len(ch.Removed)+len(ch.Changed) == 0 {
-			fmt.Fprintf(w, "%s: nothing has changed\n", term.Clean(ch.File))
-		}
-		for _, part := range []struct {
-			what  string
-			names []string
-		}{{"added", ch.Added}, {"removed", ch.Removed}, {"changed", ch.Changed}} {
-			if len(part.names) > 0 {
-				fmt.Fprintf(w, "%s: %s\n", part.what, strings.Join(part.names, ", "))
-			}
-		}
-		if len(ch.Removed)+len(ch.Changed) > 0 {
-			fmt.Fprintln(w, "apps that run go on as they were started; `restart` does not change their arguments")
-		}
-	})
-}
-
 // Compare says what is different in next.
 func Compare(old, next *Config) Changes {
 	ch := Changes{File: next.File}
-	compare(&ch, "app ", old.Apps, next.Apps, func(a App) string { return fmt.Sprintf("%#v", a) })
-	compare(&ch, "group ", old.Groups, next.Groups, func(g Group) string { return fmt.Sprintf("%#v", g) })
+	compare(&ch, "app ", old.Apps, next.Apps)
+	compare(&ch, "group ", old.Groups, next.Groups)
 	if old.Settings != next.Settings {
 		ch.Changed = append(ch.Changed, "settings")
 	}
 	return ch
 }
 
-func compare[T any](ch *Changes, kind string, old, next map[string]T, text func(T) string) {
+func compare[T any](ch *Changes, kind string, old, next map[string]T) {
 	for _, name := range sortedKeys(next) {
 		was, ok := old[name]
 		switch {
 		case !ok:
 			ch.Added = append(ch.Added, kind+name)
-		case text(was) != text(next[name]):
+		case !reflect.DeepEqual(was, next[name]):
 			ch.Changed = append(ch.Changed, kind+name)
 		}
 	}

@@ -27,6 +27,7 @@ type Env struct {
 	Members *Members
 
 	Reload  func() (Changes, error) // nil: there is nothing to reload
+	Load    func() (*Config, error) // reads the file and changes nothing; nil: cannot
 	Watch   FileWatch               // nil: there is nothing to watch
 	Quit    func()                  // asks the console to end, returns at once; nil: refused
 	Version string
