@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"github.com/skycoin/viscript/node/identity"
 )
 
 // maxCredentialsFile bounds what is read of a credentials file: two fields of 255 bytes,
@@ -57,8 +59,8 @@ func checkPrivate(f *os.File) error {
 	if info.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("socks: %s has mode %04o, others may read the password: chmod 600 it", f.Name(), info.Mode().Perm())
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("socks: %s belongs to uid %d, we are uid %d", f.Name(), st.Uid, os.Geteuid())
+	if uid, ok := identity.Owner(info); ok && uid != os.Geteuid() {
+		return fmt.Errorf("socks: %s belongs to uid %d, we are uid %d", f.Name(), uid, os.Geteuid())
 	}
 	return nil
 }

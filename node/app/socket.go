@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // SocketName is the abstract Unix socket of a node's app port; each network namespace has its own.
@@ -99,22 +97,6 @@ func PeerUID(nc net.Conn) (int, error) {
 		return uid, nil
 	}
 	return 0, errNoPeer
-}
-
-func unixPeer(c *net.UnixConn) (int, error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var cred *syscall.Ucred
-	var credErr error
-	err = raw.Control(func(fd uintptr) {
-		cred, credErr = syscall.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err = errors.Join(err, credErr); err != nil {
-		return 0, fmt.Errorf("app: asking who is there: %w", err)
-	}
-	return int(cred.Uid), nil
 }
 
 // OwnPort reports whether a TCP port of this host is the app port of some node here, by knocking at

@@ -100,8 +100,8 @@ func checkOwner(path string, info fs.FileInfo) error {
 	if info.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("identity: %s has mode %04o, others may read the key: chmod 600 it", path, info.Mode().Perm())
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("identity: %s belongs to uid %d, we are uid %d", path, st.Uid, os.Geteuid())
+	if uid, ok := Owner(info); ok && uid != os.Geteuid() {
+		return fmt.Errorf("identity: %s belongs to uid %d, we are uid %d", path, uid, os.Geteuid())
 	}
 	return nil
 }

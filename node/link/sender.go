@@ -51,7 +51,7 @@ func (s *sender) init(l *Link, key ratchet) {
 	s.q.init()
 	s.try = func(fd uintptr) bool {
 		for {
-			s.n, s.err = syscall.Write(int(fd), s.buf)
+			s.n, s.err = writeTo(fd, s.buf)
 			if s.err != syscall.EINTR {
 				return true
 			}

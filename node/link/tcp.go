@@ -3,10 +3,7 @@ package link
 import (
 	"context"
 	"net"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Carrier is a kind of connection that links run over: ordered, reliable, bidirectional.
@@ -41,14 +38,4 @@ func (TCP) Dial(ctx context.Context, hostport string) (net.Conn, error) {
 func (TCP) Listen(ctx context.Context, hostport string) (net.Listener, error) {
 	lc := net.ListenConfig{Control: control}
 	return lc.Listen(ctx, "tcp", hostport)
-}
-
-// control sets what a link wants; accepted sockets inherit it. A kernel that lacks an option
-// does without.
-func control(_, _ string, c syscall.RawConn) error {
-	return c.Control(func(fd uintptr) {
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowat)
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds()))
-	})
 }

@@ -189,8 +189,8 @@ func checkPinsFile(path string, info fs.FileInfo) error {
 	if info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("%s has mode %04o, others may write to it: chmod 600 it", path, info.Mode().Perm())
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to uid %d, we are uid %d", path, st.Uid, os.Geteuid())
+	if uid, ok := identity.Owner(info); ok && uid != os.Geteuid() {
+		return fmt.Errorf("%s belongs to uid %d, we are uid %d", path, uid, os.Geteuid())
 	}
 	return nil
 }
