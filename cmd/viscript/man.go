@@ -29,14 +29,23 @@ type page struct{ strings.Builder }
 
 func (p *page) line(text string) { p.WriteString(text + "\n") }
 
-// text writes plain lines; one that begins like a request is kept from being one.
+// text writes plain lines; indented ones stand as they are.
 func (p *page) text(text string) {
+	asIs := false
 	for _, l := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+		indented := strings.HasPrefix(l, "\t") || strings.HasPrefix(l, "    ")
+		if indented != asIs {
+			p.line(map[bool]string{true: ".EX", false: ".EE"}[indented])
+			asIs = indented
+		}
 		if strings.TrimSpace(l) == "" {
 			p.line(".PP")
 			continue
 		}
 		p.line(roff(l))
+	}
+	if asIs {
+		p.line(".EE")
 	}
 }
 
@@ -55,9 +64,9 @@ func (p *page) term(name string) {
 	p.line(".B " + roffWord(name))
 }
 
-// roff makes a line of text safe.
+// roff makes a line of text safe: one that begins like a request is kept from being one.
 func roff(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "\t", "    ").Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
 		text = `\&` + text
 	}
