@@ -26,7 +26,7 @@ const (
 
 // Held says how one limit holds.
 type Held struct {
-	Limit string    `json:"limit"` // memory cpu pids files, with its value: memory 64 MiB
+	Limit string    `json:"limit"` // memory cpu pids files, with its value: memory 64MiB
 	By    Mechanism `json:"by"`
 	Note  string    `json:"note,omitempty"` // what it does not do, or why it does not hold
 }
@@ -90,7 +90,7 @@ type way struct {
 func ways(pid int, l signal.Limits, g *Cgroup) []way {
 	return []way{
 		{
-			l.Memory > 0, "memory " + bytesText(l.Memory),
+			l.Memory > 0, "memory " + signal.SizeText(l.Memory),
 			func() error { return g.limitMemory(l.Memory) }, func() (string, error) { return limitData(pid, l.Memory) },
 		},
 		{l.CPU > 0, fmt.Sprintf("cpu %g cores", l.CPU), func() error { return g.limitCPU(l.CPU) }, nil},
@@ -118,18 +118,6 @@ func (w way) apply(outside error) Held {
 		return Held{Limit: w.text, Note: err.Error()}
 	}
 	return Held{Limit: w.text, By: ByRlimit, Note: note}
-}
-
-func bytesText(n uint64) string {
-	for _, u := range []struct {
-		name string
-		size uint64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if n >= u.size && n%u.size == 0 {
-			return fmt.Sprintf("%d %s", n/u.size, u.name)
-		}
-	}
-	return fmt.Sprintf("%d bytes", n)
 }
 
 // StartLimited is os.StartProcess for a program that is under its limits before its first

@@ -76,7 +76,7 @@ func TestRlimitsHoldBeforeTheFirstInstruction(t *testing.T) {
 		t.Errorf("limits inside: %q", out)
 	}
 	text := HeldText(held)
-	for _, want := range []string{"memory 64 MiB by rlimit: each process", "cpu 1.5 cores not applied: needs a delegated cgroup", "files 64 by rlimit"} {
+	for _, want := range []string{"memory 64MiB by rlimit: each process", "cpu 1.5 cores not applied: needs a delegated cgroup", "files 64 by rlimit"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in %q", want, text)
 		}
@@ -208,7 +208,7 @@ func TestCgroupLimits(t *testing.T) {
 			t.Errorf("%s holds %q, want %q", file, got, want)
 		}
 	}
-	if text := HeldText(held); text != "memory 64 MiB by cgroup; cpu 1.5 cores by cgroup; pids 100 by cgroup; files 64 by rlimit" {
+	if text := HeldText(held); text != "memory 64MiB by cgroup; cpu 1.5 cores by cgroup; pids 100 by cgroup; files 64 by rlimit" {
 		t.Error(text)
 	}
 	if left := Unheld(held); left != nil {
@@ -227,7 +227,7 @@ func TestCgroupWithoutController(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, held := limited(t, ":", signal.Limits{Memory: 1 << 30, CPU: 0.5}, g, nil)
-	if text := HeldText(held); text != "memory 1 GiB by cgroup; cpu 0.5 cores not applied: the delegated cgroup has no controller cpu" {
+	if text := HeldText(held); text != "memory 1GiB by cgroup; cpu 0.5 cores not applied: the delegated cgroup has no controller cpu" {
 		t.Error(text)
 	}
 }

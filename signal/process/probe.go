@@ -194,18 +194,7 @@ func (p *Prober) once(ctx context.Context) error {
 
 // describe names the probe and what it found, on one bounded line.
 func (p *Prober) describe(err error) string {
-	what := "signal"
-	switch q := p.probe; {
-	case q.TCP != "":
-		what = "tcp " + q.TCP
-	case q.HTTP != "":
-		what = "http " + q.HTTP
-	case len(q.Command) > 0:
-		what = "command " + q.Command[0]
-	case q.Log != "":
-		what = fmt.Sprintf("log %q", q.Log)
-	}
-	return oneLine(what+": "+err.Error(), maxProbeText)
+	return oneLine(p.probe.String()+": "+err.Error(), maxProbeText)
 }
 
 // pause is false when ctx ended.
