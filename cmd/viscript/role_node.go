@@ -84,9 +84,9 @@ func nodeConfig(e roleEnv, args, peers, public []string) (node.Config, error) {
 func nodeCommands(n *node.Node) []signal.Command {
 	return []signal.Command{
 		value("info", "key, addresses, the manager, and how much goes on", n.Info),
-		value("links", "the neighbours: carrier, round trip, bytes each way", n.Links),
-		value("routes", "routes from, to and through this node, with what they carried", n.Routes),
-		value("sessions", "encrypted sessions with other nodes that end here", n.Sessions),
+		value("links", "the neighbours: carrier, round trip, bytes each way", func() []linkRow { return linkRows(n) }),
+		value("routes", "routes from, to and through this node, with what they carried", func() []routeRow { return routeRows(n) }),
+		value("sessions", "encrypted sessions with other nodes that end here", func() []sessionRow { return sessionRows(n) }),
 		{Name: "find", Args: "[NAME]", Help: "apps that the tracker knows, all or by name", Run: func(ctx context.Context, args []string) (any, error) {
 			if len(args) > 1 {
 				return nil, errors.New("find takes one name at most")
