@@ -25,6 +25,7 @@ type Conn struct {
 	rerr error  // what ended reading; stays
 
 	mu     sync.Mutex // guards the following
+	begun  bool       // BEGIN was sent
 	fin    bool       // FIN was sent
 	closed bool
 }
@@ -48,6 +49,9 @@ func (c *Conn) Reject(code Code) { c.Reset(code) }
 // data makes left non-empty or returns what ended the stream.
 func (c *Conn) data() error {
 	for len(c.left) == 0 {
+		if c.rerr == nil {
+			c.rerr = c.begin()
+		}
 		if c.rerr != nil {
 			return c.rerr
 		}
@@ -66,6 +70,21 @@ func (c *Conn) data() error {
 		default:
 			c.rerr = ErrFrame
 		}
+	}
+	return nil
+}
+
+// begin tells the node, once, that we take what arrives.
+func (c *Conn) begin() error {
+	c.mu.Lock()
+	first := !c.begun
+	c.begun = true
+	c.mu.Unlock()
+	if !first {
+		return nil
+	}
+	if err := c.w.Frame(Begin, nil); err != nil {
+		return c.lost(err)
 	}
 	return nil
 }

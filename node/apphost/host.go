@@ -159,7 +159,9 @@ func (h *Host) serve(ctx context.Context, nc net.Conn) {
 		return
 	}
 	nc.SetReadDeadline(time.Now().Add(requestTimeout))
-	r, w := app.NewReader(nc), app.NewWriter(nc)
+	in := newInbox(nc)
+	defer in.drop()
+	r, w := app.NewReader(in), app.NewWriter(nc)
 	kind, body, err := r.Next()
 	if err != nil {
 		return
@@ -170,20 +172,21 @@ func (h *Host) serve(ctx context.Context, nc net.Conn) {
 		return
 	}
 	nc.SetReadDeadline(time.Time{})
-	if err := h.answer(ctx, nc, r, w, q); err != nil {
+	if err := h.answer(ctx, &pump{nc: nc, in: in, r: r, w: w}, q); err != nil {
 		w.Fail(err)
 	}
 }
 
 // answer acts on a request; an error goes back as ERR.
-func (h *Host) answer(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+func (h *Host) answer(ctx context.Context, p *pump, q app.Request) error {
+	w := p.w
 	switch q.Kind {
 	case app.Dial:
-		return h.dial(ctx, nc, r, w, q)
+		return h.dial(ctx, p, q)
 	case app.Listen:
-		return h.listen(nc, r, w, q)
+		return h.listen(p.r, w, q)
 	case app.Accept:
-		return h.take(nc, r, w, q.ID)
+		return h.take(p, q.ID)
 	case app.Find:
 		ctx, cancel := context.WithTimeout(ctx, findTimeout)
 		defer cancel()
@@ -207,7 +210,7 @@ func (h *Host) answer(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Wr
 }
 
 // dial opens a stream and pumps it.
-func (h *Host) dial(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+func (h *Host) dial(ctx context.Context, p *pump, q app.Request) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	st, err := h.mesh.Dial(ctx, q.Key, uint16(q.Port), q.Target, q.First)
@@ -217,16 +220,17 @@ func (h *Host) dial(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Writ
 	if err != nil {
 		return err
 	}
-	if err := w.Frame(app.OK, nil); err != nil {
+	if err := p.w.Frame(app.OK, nil); err != nil {
 		st.Reset(wire.CodeCancelled)
 		return nil
 	}
-	pump(nc, r, w, st, nil)
+	p.st = st
+	p.run()
 	return nil
 }
 
 // listen keeps a port for an app until it hangs up.
-func (h *Host) listen(nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+func (h *Host) listen(r *app.Reader, w *app.Writer, q app.Request) error {
 	l := &listener{
 		App: app.App{Name: q.Name, Type: q.Type, Node: h.mesh.Self().Key},
 		in:  make(chan []byte, incomingQueue), fail: make(chan error, 1),
@@ -334,16 +338,17 @@ func (h *Host) unpend(id uint64) Stream {
 }
 
 // take gives a waiting stream to the app that asks for it.
-func (h *Host) take(nc net.Conn, r *app.Reader, w *app.Writer, id uint64) error {
+func (h *Host) take(p *pump, id uint64) error {
 	st := h.unpend(id)
 	if st == nil {
 		return &wire.Refused{Code: wire.CodeGone, Text: "that stream waits no more"}
 	}
-	if err := w.Frame(app.OK, nil); err != nil {
+	if err := p.w.Frame(app.OK, nil); err != nil {
 		st.Reset(wire.CodeInternal)
 		return nil
 	}
-	pump(nc, r, w, st, st.Confirm)
+	p.st, p.confirm = st, st.Confirm
+	p.run()
 	return nil
 }
 

@@ -26,7 +26,8 @@ type Stream struct {
 	port   uint16
 	target string
 
-	over atomic.Bool // mirrors err != nil, for waiting on the session's window
+	moved atomic.Uint64 // by ReadFrom
+	over  atomic.Bool   // mirrors err != nil, for waiting on the session's window
 
 	mu       sync.Mutex // guards the following; never held while calling the session
 	readable sync.Cond
