@@ -1,4 +1,4 @@
-# Targets: run build test check race fuzz bench docs clean. CI runs `make test`.
+# Targets: run build test check race fuzz bench clean. CI runs `make test`.
 GO      ?= go
 BIN     := bin/viscript
 # names by which existing configurations start the roles

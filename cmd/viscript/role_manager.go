@@ -27,6 +27,7 @@ func trackerRole() role {
 				run: t.Run, status: fmt.Sprintf("app tracker %s at %s", e.key.Public().Short(), t.Addr()),
 				commands: []signal.Command{
 					value("apps", "the apps that are registered now", func() []appRow { return appRows(t.Apps()) }),
+					forget("app", t.ForgetName),
 					value("key", "our public key, for KEY@HOST:PORT", e.key.Public().String),
 				},
 			}, nil
@@ -78,6 +79,23 @@ func managerCommands(m *nodemanager.Manager, e roleEnv) []signal.Command {
 			path, err := m.Path(args[0], args[1])
 			return nodeRows(path), err
 		}},
+		forget("node", m.ForgetName),
 		value("key", "our public key, for KEY@HOST:PORT", e.key.Public().String),
+	}
+}
+
+// forget makes the command that frees a name, which otherwise belongs to its first key for good.
+func forget(what string, f func(ctx context.Context, name string) error) signal.Command {
+	return signal.Command{
+		Name: "forget", Args: "NAME", Help: "free the name of a lost " + what + ", so that another key can take it",
+		Run: func(ctx context.Context, args []string) (any, error) {
+			if len(args) != 1 {
+				return nil, errors.New("forget takes one name")
+			}
+			if err := f(ctx, args[0]); err != nil {
+				return nil, err
+			}
+			return fmt.Sprintf("%s %q is free", what, args[0]), nil
+		},
 	}
 }

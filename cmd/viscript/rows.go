@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/hex"
+	"fmt"
 	"math"
 	"time"
 
 	"github.com/skycoin/viscript/node"
+	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/nodemanager"
@@ -13,6 +15,55 @@ import (
 
 // What `tell` answers: the rooms' facts with units in the names, times as ages in seconds,
 // and keys in full, last, because scripts need them and people's eyes do not.
+
+type infoRow struct {
+	Name       string          `json:"name"`
+	Key        identity.PubKey `json:"key"`
+	Addrs      []string        `json:"addrs"`
+	AppPort    app.Port        `json:"app_port"`
+	Connect    bool            `json:"connect"`
+	Registered bool            `json:"registered"`        // with the node manager, now
+	Manager    string          `json:"manager,omitempty"` // its key
+	Trouble    string          `json:"trouble,omitempty"` // why not
+	Links      int             `json:"links"`
+	Routes     int             `json:"routes"`
+	Sessions   int             `json:"sessions"`
+	Apps       []string        `json:"apps"` // that listen here, as NAME:PORT
+}
+
+func infoOf(n *node.Node) infoRow {
+	i := n.Info()
+	row := infoRow{
+		Name: i.Name, Key: i.Key, Addrs: i.Addrs, AppPort: i.AppPort, Connect: i.Connect, Registered: i.Manager.Connected,
+		Links: i.Links, Routes: i.Routes, Sessions: i.Sessions, Apps: []string{},
+	}
+	if !i.Manager.Connected {
+		row.Trouble = i.Manager.LastError
+	}
+	if !i.Manager.Manager.IsZero() {
+		row.Manager = i.Manager.Manager.String()
+	}
+	for _, a := range i.Listening {
+		row.Apps = append(row.Apps, fmt.Sprintf("%s:%d", a.Name, a.Port))
+	}
+	return row
+}
+
+type foundRow struct {
+	Name string          `json:"name"`
+	Type string          `json:"type"`
+	Node string          `json:"node"` // short form of key
+	Port app.Port        `json:"port"`
+	Key  identity.PubKey `json:"key"`
+}
+
+func foundRows(list []app.App) []foundRow {
+	rows := []foundRow{}
+	for _, a := range list {
+		rows = append(rows, foundRow{a.Name, a.Type, a.Node.Short(), a.Port, a.Node})
+	}
+	return rows
+}
 
 type linkRow struct {
 	Peer          string          `json:"peer"` // short form of key

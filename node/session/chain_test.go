@@ -410,3 +410,23 @@ func (e *endless) Read(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+func TestIdleSessionHasNothingInFlight(t *testing.T) {
+	c := newChain(t, 3)
+	c.lay()
+	for range 3 {
+		near, far := c.dial("x", []byte("some data"))
+		near.CloseWrite()
+		io.ReadAll(far)
+		far.Write(make([]byte, 100000))
+		far.CloseWrite()
+		io.ReadAll(near)
+		for who, h := range map[string]*host{"near": c.hosts[0], "far": c.hosts[2]} {
+			for until := time.Now().Add(patience); h.sess.Sessions()[0].InFlight > 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(until) {
+					t.Fatalf("the %s end has %d bytes in flight for ever", who, h.sess.Sessions()[0].InFlight)
+				}
+			}
+		}
+	}
+}
