@@ -20,12 +20,14 @@ type Conn struct {
 	target string
 	w      *Writer
 
+	beginning sync.Once
+	beginErr  error // of BEGIN; written by beginning
+
 	r    *Reader
 	left []byte // unread rest of a DATA frame
 	rerr error  // what ended reading; stays
 
 	mu     sync.Mutex // guards the following
-	begun  bool       // BEGIN was sent
 	fin    bool       // FIN was sent
 	closed bool
 }
@@ -74,19 +76,15 @@ func (c *Conn) data() error {
 	return nil
 }
 
-// begin tells the node, once, that we take what arrives.
+// begin tells the node, once, that we take what arrives. It comes before the first data of ours too: a BEGIN that
+// waits behind data which nobody takes before we read would wait for ever.
 func (c *Conn) begin() error {
-	c.mu.Lock()
-	first := !c.begun
-	c.begun = true
-	c.mu.Unlock()
-	if !first {
-		return nil
-	}
-	if err := c.w.Frame(Begin, nil); err != nil {
-		return c.lost(err)
-	}
-	return nil
+	c.beginning.Do(func() {
+		if err := c.w.Frame(Begin, nil); err != nil {
+			c.beginErr = c.lost(err)
+		}
+	})
+	return c.beginErr
 }
 
 func isTimeout(err error) bool {
@@ -140,6 +138,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if c.ended() {
 		return 0, net.ErrClosed
 	}
+	if err := c.begin(); err != nil {
+		return 0, err
+	}
 	return c.w.Write(p)
 }
 
@@ -148,6 +149,9 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, HeaderLen+32<<10
 
 // ReadFrom implements io.ReaderFrom: what r gives leaves in frames without another copy.
 func (c *Conn) ReadFrom(r io.Reader) (total int64, err error) {
+	if err := c.begin(); err != nil {
+		return 0, err
+	}
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	b := *buf

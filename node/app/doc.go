@@ -31,6 +31,9 @@
 //	COUNT   37  up:u64 down:u64 code:u16 = 0     DONE 38 the same    of a descriptor, see below
 //	INCOMING 48 id:u64 key:33 len:u16 target                     to a listener, which answers on a new connection with ACCEPT
 //
+// An INCOMING with an id is answered on a new connection, with ACCEPT. On the Unix socket its id is 0 and the
+// connection for the stream comes along as a descriptor (SCM_RIGHTS): it begins where an accepted one stands after OK.
+//
 // The program of an accepted stream sends CONFIRM, or RESET with a code, before anything else. A connection
 // that ends without FIN or RESET is a RESET.
 //

@@ -13,22 +13,25 @@ var ErrNoRelay = fmt.Errorf("app: the node takes no descriptors over this connec
 
 // Relay has the node move the stream's bytes between the mesh and tcp, without a detour through this
 // process, until both directions came to their end (nil), the stream breaks (*Refused) or the Conn is closed. Half closes
-// and resets pass both ways. It works before the first Read only; progress, if not nil, is told of the bytes moved
+// and resets pass both ways. It works before the first Read and Write only; progress, if not nil, is told of the bytes moved
 // every few seconds and at the end. tcp stays the caller's to close, but not to use. ErrNoRelay: nothing has happened.
 func (c *Conn) Relay(tcp *net.TCPConn, progress func(up, down uint64)) error {
 	unix, ok := c.nc.(*net.UnixConn)
 	if !ok {
 		return ErrNoRelay
 	}
-	c.mu.Lock()
-	late := c.begun
-	c.begun = true
-	c.mu.Unlock()
+	late := true
+	c.beginning.Do(func() {
+		late = false
+		if err := c.pass(unix, tcp); err != nil {
+			c.beginErr = c.lost(err)
+		}
+	})
 	if late {
 		return ErrNoRelay
 	}
-	if err := c.pass(unix, tcp); err != nil {
-		return c.lost(err)
+	if c.beginErr != nil {
+		return c.beginErr
 	}
 	for {
 		kind, body, err := c.r.Next()

@@ -34,7 +34,7 @@ const countEvery = 2 * time.Second
 // pump joins an app's connection and a stream.
 type pump struct {
 	nc      net.Conn
-	in      *inbox
+	in      *app.Inbox
 	r       *app.Reader
 	w       *app.Writer
 	st      Pipe
@@ -65,11 +65,18 @@ func (p *pump) up() {
 			p.confirm()
 		case kind == app.Begin && !p.begun:
 			p.begun = true
-			if tcp := p.in.takeTCP(); tcp != nil {
-				p.relay(tcp)
+			switch nc := p.in.TakeConn().(type) {
+			case nil:
+				p.down.Go(p.toApp)
+			case *net.TCPConn:
+				p.relay(nc)
+				return
+			default:
+				nc.Close()
+				p.st.Reset(wire.CodeBadRequest)
+				p.nc.Close()
 				return
 			}
-			p.down.Go(p.toApp)
 		case kind == app.Data && !fin:
 			if _, err := p.st.Write(body); err != nil {
 				p.over(err)
