@@ -347,11 +347,11 @@ func (st *Stream) widenLocked() {
 	}
 }
 
-// widen takes n bytes of the session's budget for credit.
+// widen takes n bytes of the session's budget for credit. Half of it is left to streams that are yet to come.
 func (s *Session) widen(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.granted+n > budget {
+	if s.granted+n > budget/2 {
 		return false
 	}
 	s.granted += n
