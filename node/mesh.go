@@ -17,6 +17,8 @@ const (
 	publishEvery   = 30 * time.Second
 	publishRetry   = 2 * time.Second
 	publishTimeout = 10 * time.Second
+	// withdrawTimeout bounds taking a record back, which a stopping node waits for.
+	withdrawTimeout = 200 * time.Millisecond
 )
 
 // mesh is what apps can ask; it implements apphost.Mesh.
@@ -99,7 +101,10 @@ func (m mesh) keepPublished(ctx context.Context, a app.App, failed func(error)) 
 		case <-time.After(wait + rand.N(wait/4)):
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishRetry)
+	if !m.n.manager.Status().Connected {
+		return // the record expires by itself
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTimeout)
 	defer cancel()
 	if err := m.n.manager.UnregisterApp(ctx, a.Name); err != nil {
 		m.n.log.Debug("withdrawing an app", "app", a.Name, "err", err)

@@ -7,6 +7,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -63,7 +64,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	var err error
 	n.manager, err = control.NewClient(control.ClientConfig{
 		Manager: cfg.Manager, Key: cfg.Key, Network: cfg.Network, Pins: cfg.Pins,
-		Self: n.self, Links: n.linkReports, Handler: handler{n}, Log: cfg.Log.With("part", "control"),
+		Self: n.self, Links: n.linkReports, Handler: handler{n}, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -92,14 +93,18 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// Run serves until ctx ends; then it says goodbye to every neighbour and returns nil when all is quiet.
+// Run serves until ctx ends; then it says goodbye to everybody and returns nil when all is quiet.
 func (n *Node) Run(ctx context.Context) error {
+	// The connection to the manager outlives the rest, which takes back what it registered.
+	managed, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
+	manager, _ := errgroup.WithContext(managed)
+	manager.Go(func() error { return n.manager.Run(managed) })
 	g, ctx := errgroup.WithContext(ctx)
 	n.work.begin(ctx)
 	g.Go(func() error { return n.table.Run(ctx) })
 	g.Go(func() error { return n.links.Run(ctx) })
 	g.Go(func() error { return n.apps.Run(ctx) })
-	g.Go(func() error { return n.manager.Run(ctx) })
 	g.Go(func() error {
 		<-ctx.Done()
 		n.sessions.Close()
@@ -107,7 +112,8 @@ func (n *Node) Run(ctx context.Context) error {
 	})
 	err := g.Wait()
 	n.work.wait()
-	return err
+	leave()
+	return errors.Join(err, manager.Wait())
 }
 
 // advertised lists the addresses under which others reach our link port.

@@ -44,6 +44,7 @@ type search struct {
 	found  int // position in the history, -1: none
 	before []rune
 	pos    int
+	failed bool // nothing older holds the text
 }
 
 // NewEditor makes an editor with an empty line.

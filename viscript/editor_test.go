@@ -110,7 +110,7 @@ func TestSearch(t *testing.T) {
 		{"\x12ping\x05x", "ping 1x|"},
 		{"typed\x12no\x07", "typed|"},
 		{"typed\x12no\x03", "typed|"},
-		{"typed\x12no\x1b", "typed|"},
+		{"typed\x12no\x1b", "start |node b"}, // as in bash: Escape keeps what was found
 		{"\x12ping" + up, "start node a|"},
 		{"\x12ping" + down + down + down, "|"},
 		{"typed\x12\x7f", "typed|"},

@@ -54,10 +54,7 @@ const (
 	maxPaste = 64 << 10
 )
 
-var (
-	pasteBegin = []byte("\x1b[200~")
-	pasteEnd   = []byte("\x1b[201~")
-)
+var pasteEnd = []byte("\x1b[201~")
 
 // Decoder turns the bytes a terminal sends into keys (ECMA-48 and xterm's sequences, UTF-8).
 // The zero value is ready. Not safe for concurrent use.

@@ -24,7 +24,7 @@ func (e *Editor) searchKey(k Key) (a Action, done bool) {
 		return e.find(-1, true), true
 	case KeySearch:
 		return e.find(s.found, false), true
-	case KeyInterrupt, KeyAbort, KeyEscape:
+	case KeyInterrupt, KeyAbort:
 		e.text, e.pos, e.search = s.before, s.pos, nil
 		return Continue, true
 	case KeyNone:
@@ -35,7 +35,7 @@ func (e *Editor) searchKey(k Key) (a Action, done bool) {
 		e.typed = s.before
 	}
 	e.search = nil
-	return Continue, false
+	return Continue, k.Code == KeyEscape // which keeps the line and does nothing else
 }
 
 // find looks for the text from line from on backwards (-1: from the newest), from itself
@@ -49,11 +49,11 @@ func (e *Editor) find(from int, stay bool) Action {
 		from++
 	}
 	if len(s.text) == 0 {
-		s.found, e.text, e.pos = -1, s.before, s.pos
+		s.found, s.failed, e.text, e.pos = -1, false, s.before, s.pos
 		return Continue
 	}
 	i := e.history.search(string(s.text), from)
-	if i < 0 {
+	if s.failed = i < 0; s.failed {
 		return Bell
 	}
 	s.found = i

@@ -28,7 +28,11 @@ func (e *Editor) View(columns int) View {
 	columns = max(columns, 2)
 	lead := prompt
 	if e.search != nil {
-		lead = fmt.Sprintf("(search)`%s': ", string(e.search.text))
+		name := "search"
+		if e.search.failed {
+			name = "failed search"
+		}
+		lead = fmt.Sprintf("(%s)`%s': ", name, string(e.search.text))
 	}
 	if term.Width(lead)+minText > columns {
 		lead = term.Truncate(lead, max(0, columns-minText))

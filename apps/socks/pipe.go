@@ -168,13 +168,15 @@ type junction struct {
 func pipe(ctx context.Context, tcp *net.TCPConn, mesh Stream, fromTCP, fromMesh *atomic.Uint64, from *buffers) error {
 	j := &junction{tcp: tcp, mesh: mesh}
 	stop := context.AfterFunc(ctx, func() { j.abort(context.Cause(ctx)) })
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		j.end(tcp, j.toTCP(fromMesh, from))
-	}()
-	j.end(mesh, j.toMesh(fromTCP, from))
-	<-done
+	if !j.relay(fromTCP, fromMesh) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			j.end(tcp, j.toTCP(fromMesh, from))
+		}()
+		j.end(mesh, j.toMesh(fromTCP, from))
+		<-done
+	}
 	if !stop() {
 		j.abort(context.Cause(ctx))
 	}
@@ -183,6 +185,26 @@ func pipe(ctx context.Context, tcp *net.TCPConn, mesh Stream, fromTCP, fromMesh 
 		mesh.Close()
 	})
 	return j.err
+}
+
+// relay has the stream move the bytes itself, where it can; it reports whether it did.
+func (j *junction) relay(fromTCP, fromMesh *atomic.Uint64) bool {
+	r, ok := j.mesh.(Relayer)
+	if !ok {
+		return false
+	}
+	up, down := fromTCP.Load(), fromMesh.Load()
+	err := r.Relay(j.tcp, func(u, d uint64) {
+		fromTCP.Store(up + u)
+		fromMesh.Store(down + d)
+	})
+	if errors.Is(err, errors.ErrUnsupported) {
+		return false
+	}
+	if err != nil {
+		j.abort(err)
+	}
+	return true
 }
 
 // toTCP carries the half from the mesh.

@@ -24,6 +24,14 @@ type Stream interface {
 	Reset(wire.Code)
 }
 
+// Relayer is a Stream that can move bytes between the mesh and a TCP connection by itself,
+// which spares the way through this process. Half closes and resets pass both ways; it returns nil when both directions
+// came to their end. progress is told now and then, and at the end, of the bytes moved to the mesh and from it. An error
+// that is errors.ErrUnsupported says that nothing has happened.
+type Relayer interface {
+	Relay(tcp *net.TCPConn, progress func(toMesh, fromMesh uint64)) error
+}
+
 // Dialer opens streams to an exit.
 type Dialer interface {
 	// DialMesh opens a stream to target (the text of a Target) and returns after the exit

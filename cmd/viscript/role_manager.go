@@ -26,7 +26,8 @@ func trackerRole() role {
 			return &service{
 				run: t.Run, status: fmt.Sprintf("app tracker %s at %s", e.key.Public().Short(), t.Addr()),
 				commands: []signal.Command{
-					value("apps", "the apps that are registered now", t.Apps),
+					value("apps", "the apps that are registered now", func() []appRow { return appRows(t.Apps()) }),
+					forget("app", t.ForgetName),
 					value("key", "our public key, for KEY@HOST:PORT", e.key.Public().String),
 				},
 			}, nil
@@ -64,16 +65,37 @@ APPTRACKER_ADDR  the app tracker, as [KEY@]HOST:PORT; without KEY the key seen f
 
 func managerCommands(m *nodemanager.Manager, e roleEnv) []signal.Command {
 	return []signal.Command{
-		value("nodes", "the nodes that are registered now", m.Nodes),
-		value("links", "the links that both ends report", m.Links),
-		value("routes", "the routes that are laid", m.Routes),
-		tell("apps", "the apps that the tracker knows", func(ctx context.Context) (any, error) { return m.Apps(ctx) }),
+		value("nodes", "the nodes that are registered now", func() []nodeRow { return nodeRows(m.Nodes()) }),
+		value("links", "the links that both ends report", func() []meshLinkRow { return meshLinkRows(m) }),
+		value("routes", "the routes that are laid", func() []meshRouteRow { return meshRouteRows(m) }),
+		tell("apps", "the apps that the tracker knows", func(ctx context.Context) (any, error) {
+			apps, err := m.Apps(ctx)
+			return appRows(apps), err
+		}),
 		{Name: "path", Args: "A B", Help: "the path a route from A to B (names or keys) would take now", Run: func(_ context.Context, args []string) (any, error) {
 			if len(args) != 2 {
 				return nil, errors.New("path takes two nodes, by name or key")
 			}
-			return m.Path(args[0], args[1])
+			path, err := m.Path(args[0], args[1])
+			return nodeRows(path), err
 		}},
+		forget("node", m.ForgetName),
 		value("key", "our public key, for KEY@HOST:PORT", e.key.Public().String),
+	}
+}
+
+// forget makes the command that frees a name, which otherwise belongs to its first key for good.
+func forget(what string, f func(ctx context.Context, name string) error) signal.Command {
+	return signal.Command{
+		Name: "forget", Args: "NAME", Help: "free the name of a lost " + what + ", so that another key can take it",
+		Run: func(ctx context.Context, args []string) (any, error) {
+			if len(args) != 1 {
+				return nil, errors.New("forget takes one name")
+			}
+			if err := f(ctx, args[0]); err != nil {
+				return nil, err
+			}
+			return fmt.Sprintf("%s %q is free", what, args[0]), nil
+		},
 	}
 }

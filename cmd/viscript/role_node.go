@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/skycoin/viscript/node"
 	"github.com/skycoin/viscript/node/app"
+	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/signal"
 )
@@ -45,10 +47,8 @@ HOSTNAME    our name in the manager's domain`,
 			if err != nil {
 				return nil, err
 			}
-			return &service{
-				run: n.Run, commands: nodeCommands(n),
-				status: fmt.Sprintf("node %s at %s, apps at %s", e.key.Public().Short(), n.Addr(), n.AppAddr()),
-			}, nil
+			w := &registration{n: n, status: fmt.Sprintf("node %s at %s, apps at %s", e.key.Public().Short(), n.Addr(), n.AppAddr())}
+			return &service{run: n.Run, commands: nodeCommands(n), status: w.status, ready: w.ready, follow: w.follow}, nil
 		},
 	}
 }
@@ -70,6 +70,9 @@ func nodeConfig(e roleEnv, args, peers, public []string) (node.Config, error) {
 	cfg.AppPort = app.Port(port)
 	if len(args) > 4 {
 		cfg.Name = args[4]
+		if err := control.CheckLabel(cfg.Name); err != nil {
+			return cfg, fmt.Errorf("HOSTNAME %q: %w", cfg.Name, err)
+		}
 	}
 	for _, p := range peers {
 		a, err := secure.ParseAddr(p)
@@ -81,17 +84,75 @@ func nodeConfig(e roleEnv, args, peers, public []string) (node.Config, error) {
 	return cfg, nil
 }
 
+// registration tells how a node stands with its manager.
+type registration struct {
+	n      *node.Node
+	status string
+}
+
+// registrationEvery is how often that is looked at.
+const registrationEvery = 200 * time.Millisecond
+
+// trouble is what keeps the node from being registered, in words; empty when nothing does.
+func (w *registration) trouble() string {
+	m := w.n.Info().Manager
+	switch {
+	case m.Connected:
+		return ""
+	case m.LastError != "":
+		return "not registered with the node manager: " + m.LastError
+	}
+	return "waiting for the node manager"
+}
+
+// ready waits for the first registration.
+func (w *registration) ready(ctx context.Context, say func(string)) error {
+	for i := 0; ; i++ {
+		trouble := w.trouble()
+		if trouble == "" {
+			return nil
+		}
+		if i > 2 { // not for what takes a moment
+			say(trouble)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(registrationEvery):
+		}
+	}
+}
+
+// follow says when the manager is lost, and when it is back.
+func (w *registration) follow(ctx context.Context, say func(string)) {
+	tick := time.NewTicker(10 * registrationEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if trouble := w.trouble(); trouble != "" {
+			say(w.status + "; " + trouble)
+		} else {
+			say(w.status)
+		}
+	}
+}
+
 func nodeCommands(n *node.Node) []signal.Command {
 	return []signal.Command{
-		value("info", "key, addresses, the manager, and how much goes on", n.Info),
-		value("links", "the neighbours: carrier, round trip, bytes each way", n.Links),
-		value("routes", "routes from, to and through this node, with what they carried", n.Routes),
-		value("sessions", "encrypted sessions with other nodes that end here", n.Sessions),
+		value("info", "key, addresses, the manager, and how much goes on", func() infoRow { return infoOf(n) }),
+		value("links", "the neighbours: carrier, round trip, bytes each way", func() []linkRow { return linkRows(n) }),
+		value("routes", "routes from, to and through this node, with what they carried", func() []routeRow { return routeRows(n) }),
+		value("sessions", "encrypted sessions with other nodes that end here", func() []sessionRow { return sessionRows(n) }),
 		{Name: "find", Args: "[NAME]", Help: "apps that the tracker knows, all or by name", Run: func(ctx context.Context, args []string) (any, error) {
 			if len(args) > 1 {
 				return nil, errors.New("find takes one name at most")
 			}
-			return n.Find(ctx, firstOf(args))
+			apps, err := n.Find(ctx, firstOf(args))
+			return foundRows(apps), err
 		}},
 		{Name: "resolve", Args: "NAME", Help: "the key of the node of that name", Run: func(ctx context.Context, args []string) (any, error) {
 			if len(args) != 1 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -174,9 +173,9 @@ func (e *entry) service(cfg socks.ClientConfig) (*service, error) {
 			tell("server", "the exit in use", func(ctx context.Context) (any, error) {
 				a, err := e.find(ctx)
 				if err != nil {
-					return nil, errors.New(err.Error())
+					return nil, err
 				}
-				return a, nil
+				return foundRows([]app.App{a})[0], nil
 			}),
 		},
 	}, nil

@@ -39,9 +39,11 @@ type role struct {
 type service struct {
 	run      func(ctx context.Context) error
 	commands []signal.Command
-	// ready blocks until the service is of use; nil: it is at once. status is what the console shows of it.
-	ready  func(ctx context.Context) error
+	// ready blocks until the service is of use, and says what it waits for; nil: it is at once.
+	ready func(ctx context.Context, say func(string)) error
+	// status is what the console shows of it; follow, if not nil, says something else while that is due.
 	status string
+	follow func(ctx context.Context, say func(string))
 }
 
 // roleEnv is what every role gets.
@@ -132,22 +134,30 @@ func (r role) run(ctx context.Context, o roleOptions, args []string) error {
 	return err
 }
 
-// announce tells the daemon when the service is ready.
+// announce tells the daemon when the service is ready, and what there is to say of it.
 func announce(ctx context.Context, client *signal.Client, svc *service, log *slog.Logger) {
+	said := ""
+	say := func(text string) {
+		if text != said && ctx.Err() == nil {
+			said = text
+			client.Status(text)
+			log.Info("status", "status", text)
+		}
+	}
 	if svc.ready != nil {
-		if err := svc.ready(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("not ready", "err", err)
+		if err := svc.ready(ctx, say); err != nil && ctx.Err() == nil {
+			say("not ready: " + err.Error())
 			return
 		}
 	}
 	if ctx.Err() != nil {
 		return
 	}
-	if svc.status != "" {
-		client.Status(svc.status)
-		log.Info("serving", "status", svc.status)
-	}
+	say(svc.status)
 	client.Ready()
+	if svc.follow != nil {
+		svc.follow(ctx, say)
+	}
 }
 
 var unsafeInPath = regexp.MustCompile(`[^A-Za-z0-9._-]+`)

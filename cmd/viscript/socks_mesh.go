@@ -39,12 +39,17 @@ type meshListener struct {
 }
 
 // ready waits until the node has us.
-func (m *meshListener) ready(ctx context.Context) error {
-	select {
-	case <-m.up:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+func (m *meshListener) ready(ctx context.Context, say func(string)) error {
+	moment := time.After(time.Second)
+	for {
+		select {
+		case <-m.up:
+			return nil
+		case <-moment:
+			say("waiting for the node")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
@@ -57,6 +62,10 @@ func (m *meshListener) accept(ctx context.Context) (socks.Incoming, error) {
 			}
 		}
 		conn, err := m.ln.Accept(ctx)
+		if err == nil && conn.Target() == "" { // somebody's probe
+			conn.Reject(wire.CodeBadRequest)
+			continue
+		}
 		if err == nil {
 			return conn, nil
 		}
@@ -175,8 +184,8 @@ func (e *entry) find(ctx context.Context) (app.App, error) {
 	}
 	a, err := e.ask(ctx)
 	if err != nil {
-		if e.exit.Port != 0 && errors.Is(err, &app.Refused{Code: wire.CodeTimeout}) {
-			return e.exit, nil // the manager is away: the exit we know is as good as any
+		if e.exit.Port != 0 && (errors.Is(err, &app.Refused{Code: wire.CodeTimeout}) || errors.Is(err, &app.Refused{Code: wire.CodeNoName})) {
+			return e.exit, nil // the manager is away, or the tracker has started again: the exit we know is as good as any
 		}
 		return app.App{}, err
 	}
@@ -211,14 +220,17 @@ func (e *entry) ask(ctx context.Context) (app.App, error) {
 }
 
 // probe waits until the exit answers over the mesh: a request without a target is refused by the exit itself.
-func (e *entry) probe(ctx context.Context) error {
-	for {
+func (e *entry) probe(ctx context.Context, say func(string)) error {
+	for began := time.Now(); ; {
 		conn, err := e.dial(ctx, "", nil)
 		if err == nil {
 			conn.Reset(wire.CodeCancelled)
 		}
 		if refused := (*app.Refused)(nil); err == nil || errors.As(err, &refused) && (refused.Code == wire.CodeBadRequest || refused.Code == wire.CodeDenied) {
 			return nil
+		}
+		if time.Since(began) > time.Second {
+			say("waiting for an exit: " + err.Error())
 		}
 		e.forget()
 		select {

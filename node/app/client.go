@@ -28,22 +28,30 @@ func Connect(addr string) (*Client, error) {
 
 // ask sends one request and returns the answer's body and the connection, whose deadline follows ctx
 // until release is called. An ERR answer is a *Refused.
-func (c *Client) ask(ctx context.Context, q Request) (net.Conn, *Reader, []byte, error) {
+func (c *Client) ask(ctx context.Context, q Request) (*answered, []byte, error) {
 	nc, err := connect(ctx, c.port)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
-	r := NewReader(nc)
+	in := NewInbox(nc)
+	r := NewReader(in)
 	body, err := exchange(nc, r, q)
 	if !stop() {
 		err = ctx.Err()
 	}
 	if err != nil {
 		nc.Close()
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return nc, r, body, nil
+	return &answered{nc, in, r}, body, nil
+}
+
+// answered is a connection to the node whose request was granted.
+type answered struct {
+	net.Conn
+	in *Inbox
+	r  *Reader
 }
 
 // exchange writes a request and reads the answer.
@@ -107,7 +115,7 @@ func (c *Client) Resolve(ctx context.Context, name string) (identity.PubKey, err
 }
 
 func (c *Client) nodeInfo(ctx context.Context, q Request) (NodeInfo, error) {
-	nc, _, body, err := c.ask(ctx, q)
+	nc, body, err := c.ask(ctx, q)
 	if err != nil {
 		return NodeInfo{}, err
 	}
@@ -124,7 +132,7 @@ type Query struct {
 // Find asks the tracker for apps, through the node and its manager. The node has verified the
 // records' signatures. At most MaxApps are returned.
 func (c *Client) Find(ctx context.Context, q Query) ([]App, error) {
-	nc, _, body, err := c.ask(ctx, Request{Kind: Find, Name: q.Name, Type: q.Type, Key: q.Node})
+	nc, body, err := c.ask(ctx, Request{Kind: Find, Name: q.Name, Type: q.Type, Key: q.Node})
 	if err != nil {
 		return nil, err
 	}
@@ -144,11 +152,11 @@ func (c *Client) Dial(ctx context.Context, to identity.PubKey, port Port, o Dial
 	if len(o.Target) > MaxTarget || len(o.First) > MaxFirst {
 		return nil, &Refused{Code: wire.CodeBadRequest, Text: "target or first data too long"}
 	}
-	nc, r, _, err := c.ask(ctx, Request{Kind: Dial, Key: to, Port: port, Target: o.Target, First: o.First})
+	nc, _, err := c.ask(ctx, Request{Kind: Dial, Key: to, Port: port, Target: o.Target, First: o.First})
 	if err != nil {
 		return nil, err
 	}
-	return newConn(nc, r, to, o.Target), nil
+	return newConn(nc.Conn, nc.r, to, o.Target), nil
 }
 
 // ListenOptions say what to listen as.
@@ -164,7 +172,7 @@ const maxWaiting = 256
 // Listener takes streams that others open to our port.
 type Listener struct {
 	c    *Client
-	nc   net.Conn
+	nc   *answered
 	port Port
 	in   chan incoming
 	done chan struct{} // closed after err is set
@@ -173,6 +181,7 @@ type Listener struct {
 }
 
 type incoming struct {
+	nc     net.Conn // nil: to be asked for, by id
 	id     uint64
 	peer   identity.PubKey
 	target string
@@ -184,7 +193,7 @@ func (c *Client) Listen(ctx context.Context, o ListenOptions) (*Listener, error)
 	if len(o.Name) > MaxName || len(o.Type) > MaxName {
 		return nil, &Refused{Code: wire.CodeBadRequest, Text: fmt.Sprintf("name or type longer than %d bytes", MaxName)}
 	}
-	nc, r, body, err := c.ask(ctx, Request{Kind: Listen, Port: o.Port, Name: o.Name, Type: o.Type})
+	nc, body, err := c.ask(ctx, Request{Kind: Listen, Port: o.Port, Name: o.Name, Type: o.Type})
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +202,7 @@ func (c *Client) Listen(ctx context.Context, o ListenOptions) (*Listener, error)
 		return nil, ErrFrame
 	}
 	l := &Listener{c: c, nc: nc, port: Port(binary.BigEndian.Uint16(body)), in: make(chan incoming, maxWaiting), done: make(chan struct{})}
-	go l.read(r)
+	go l.read()
 	return l, nil
 }
 
@@ -227,27 +236,61 @@ func (l *Listener) end(err error) {
 	})
 }
 
-func (l *Listener) read(r *Reader) {
+func (l *Listener) read() {
+	defer l.nc.in.Close()
 	for {
-		kind, body, err := r.Next()
-		switch {
-		case err != nil:
-			l.end(fmt.Errorf("app: the node is gone: %w", err))
-			return
-		case kind == Err:
-			l.end(ParseErr(body))
-			return
-		}
-		id, peer, target, err := ParseIncoming(body)
-		if kind != Incoming || err != nil {
-			l.end(ErrFrame)
+		in, err := l.next()
+		if err != nil {
+			l.end(err)
+			l.drain()
 			return
 		}
 		select {
-		case l.in <- incoming{id, peer, target}:
+		case l.in <- in:
 		case <-l.done:
+			in.refuse()
+			l.drain()
 			return
 		}
+	}
+}
+
+// next reads one INCOMING.
+func (l *Listener) next() (in incoming, err error) {
+	kind, body, err := l.nc.r.Next()
+	switch {
+	case err != nil:
+		return in, fmt.Errorf("app: the node is gone: %w", err)
+	case kind == Err:
+		return in, ParseErr(body)
+	}
+	in.id, in.peer, in.target, err = ParseIncoming(body)
+	if kind != Incoming || err != nil {
+		return in, ErrFrame
+	}
+	if in.id == 0 {
+		if in.nc = l.nc.in.TakeConn(); in.nc == nil {
+			return in, ErrFrame
+		}
+	}
+	return in, nil
+}
+
+// drain refuses the streams that nobody accepted.
+func (l *Listener) drain() {
+	for {
+		select {
+		case in := <-l.in:
+			in.refuse()
+		default:
+			return
+		}
+	}
+}
+
+func (in incoming) refuse() {
+	if in.nc != nil {
+		in.nc.Close() // without a word: a reset
 	}
 }
 
@@ -261,14 +304,17 @@ func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 		case <-l.done:
 			return nil, l.err
 		case in := <-l.in:
-			nc, r, _, err := l.c.ask(ctx, Request{Kind: Accept, ID: in.id})
+			if in.nc != nil {
+				return newConn(in.nc, NewReader(in.nc), in.peer, in.target), nil
+			}
+			nc, _, err := l.c.ask(ctx, Request{Kind: Accept, ID: in.id})
 			if errors.As(err, new(*Refused)) {
 				continue // the dialer gave up meanwhile
 			}
 			if err != nil {
 				return nil, err
 			}
-			return newConn(nc, r, in.peer, in.target), nil
+			return newConn(nc.Conn, nc.r, in.peer, in.target), nil
 		}
 	}
 }

@@ -20,6 +20,9 @@ type Conn struct {
 	target string
 	w      *Writer
 
+	beginning sync.Once
+	beginErr  error // of BEGIN; written by beginning
+
 	r    *Reader
 	left []byte // unread rest of a DATA frame
 	rerr error  // what ended reading; stays
@@ -48,6 +51,9 @@ func (c *Conn) Reject(code Code) { c.Reset(code) }
 // data makes left non-empty or returns what ended the stream.
 func (c *Conn) data() error {
 	for len(c.left) == 0 {
+		if c.rerr == nil {
+			c.rerr = c.begin()
+		}
 		if c.rerr != nil {
 			return c.rerr
 		}
@@ -68,6 +74,17 @@ func (c *Conn) data() error {
 		}
 	}
 	return nil
+}
+
+// begin tells the node, once, that we take what arrives. It comes before the first data of ours too: a BEGIN that
+// waits behind data which nobody takes before we read would wait for ever.
+func (c *Conn) begin() error {
+	c.beginning.Do(func() {
+		if err := c.w.Frame(Begin, nil); err != nil {
+			c.beginErr = c.lost(err)
+		}
+	})
+	return c.beginErr
 }
 
 func isTimeout(err error) bool {
@@ -121,6 +138,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if c.ended() {
 		return 0, net.ErrClosed
 	}
+	if err := c.begin(); err != nil {
+		return 0, err
+	}
 	return c.w.Write(p)
 }
 
@@ -129,6 +149,9 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, HeaderLen+32<<10
 
 // ReadFrom implements io.ReaderFrom: what r gives leaves in frames without another copy.
 func (c *Conn) ReadFrom(r io.Reader) (total int64, err error) {
+	if err := c.begin(); err != nil {
+		return 0, err
+	}
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	b := *buf

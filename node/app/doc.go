@@ -27,8 +27,18 @@
 //	OK      16 …     ERR 17  code:u16 len:u16 text
 //	APPS    18 n:u16 { len:u16 name len:u16 type key:33 port:u16 }      NODE 19 key:33 len:u16 name n:u16 { port:u16 }
 //	DATA    32 bytes    FIN 33    RESET 34 code:u16    CONFIRM 35       on a stream, both ways
+//	BEGIN   36                                                   the program takes what arrives from now on; before it the node sends no DATA
+//	COUNT   37  up:u64 down:u64 code:u16 = 0     DONE 38 the same    of a descriptor, see below
 //	INCOMING 48 id:u64 key:33 len:u16 target                     to a listener, which answers on a new connection with ACCEPT
 //
-// An accepted stream may carry the dialer's first data at once; the listener's program sends CONFIRM, or
-// RESET with a code, before anything else. A connection that ends without FIN or RESET is a RESET.
+// An INCOMING with an id is answered on a new connection, with ACCEPT. On the Unix socket its id is 0 and the
+// connection for the stream comes along as a descriptor (SCM_RIGHTS): it begins where an accepted one stands after OK.
+//
+// The program of an accepted stream sends CONFIRM, or RESET with a code, before anything else. A connection
+// that ends without FIN or RESET is a RESET.
+//
+// On the Unix socket a BEGIN may carry one descriptor of a connected TCP socket (SCM_RIGHTS). The node then
+// moves the stream's bytes between the mesh and that socket itself, half closes and resets included, which spares both
+// the copies through this one. It says COUNT now and then and DONE, with a code unless both directions
+// came to their end, at last; the program says nothing more, and breaks the stream by hanging up.
 package app

@@ -45,6 +45,9 @@ const (
 	Fin      Kind = 33
 	Reset    Kind = 34
 	Confirm  Kind = 35
+	Begin    Kind = 36
+	Count    Kind = 37
+	Done     Kind = 38
 	Incoming Kind = 48
 )
 
@@ -202,6 +205,26 @@ func ParseErr(body []byte) *Refused {
 		return &Refused{Code: wire.CodeInternal, Text: "the node's answer was malformed"}
 	}
 	return e
+}
+
+// Tally is the body of COUNT and DONE: bytes that the node has moved for a descriptor.
+type Tally struct {
+	Up, Down uint64 // to the mesh, from the mesh
+	Code     Code   // of DONE: 0 when both directions came to their end
+}
+
+// AppendTally and ParseTally are the body of COUNT and DONE.
+func AppendTally(b []byte, t Tally) []byte {
+	b = binary.BigEndian.AppendUint64(b, t.Up)
+	b = binary.BigEndian.AppendUint64(b, t.Down)
+	return binary.BigEndian.AppendUint16(b, uint16(t.Code))
+}
+
+// ParseTally is the inverse of AppendTally.
+func ParseTally(body []byte) (Tally, error) {
+	r := wire.NewReader(body)
+	t := Tally{Up: r.U64(), Down: r.U64(), Code: Code(r.U16())}
+	return t, r.Done()
 }
 
 // App is what the tracker knows of one app.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/skycoin/viscript/node/app"
@@ -69,7 +70,7 @@ type Host struct {
 // listener is an app that takes streams on a port.
 type listener struct {
 	app.App
-	in   chan []byte // bodies of INCOMING; full: the stream is refused
+	in   chan uint64 // ids of pending streams; full: the stream is refused
 	fail chan error  // at most one
 }
 
@@ -159,7 +160,9 @@ func (h *Host) serve(ctx context.Context, nc net.Conn) {
 		return
 	}
 	nc.SetReadDeadline(time.Now().Add(requestTimeout))
-	r, w := app.NewReader(nc), app.NewWriter(nc)
+	in := app.NewInbox(nc)
+	defer in.Close()
+	r, w := app.NewReader(in), app.NewWriter(nc)
 	kind, body, err := r.Next()
 	if err != nil {
 		return
@@ -170,20 +173,21 @@ func (h *Host) serve(ctx context.Context, nc net.Conn) {
 		return
 	}
 	nc.SetReadDeadline(time.Time{})
-	if err := h.answer(ctx, nc, r, w, q); err != nil {
+	if err := h.answer(ctx, &pump{nc: nc, in: in, r: r, w: w}, q); err != nil {
 		w.Fail(err)
 	}
 }
 
 // answer acts on a request; an error goes back as ERR.
-func (h *Host) answer(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+func (h *Host) answer(ctx context.Context, p *pump, q app.Request) error {
+	w := p.w
 	switch q.Kind {
 	case app.Dial:
-		return h.dial(ctx, nc, r, w, q)
+		return h.dial(ctx, p, q)
 	case app.Listen:
-		return h.listen(nc, r, w, q)
+		return h.listen(p.nc, p.r, w, q)
 	case app.Accept:
-		return h.take(nc, r, w, q.ID)
+		return h.take(p, q.ID)
 	case app.Find:
 		ctx, cancel := context.WithTimeout(ctx, findTimeout)
 		defer cancel()
@@ -207,7 +211,7 @@ func (h *Host) answer(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Wr
 }
 
 // dial opens a stream and pumps it.
-func (h *Host) dial(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+func (h *Host) dial(ctx context.Context, p *pump, q app.Request) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	st, err := h.mesh.Dial(ctx, q.Key, uint16(q.Port), q.Target, q.First)
@@ -217,11 +221,12 @@ func (h *Host) dial(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Writ
 	if err != nil {
 		return err
 	}
-	if err := w.Frame(app.OK, nil); err != nil {
+	if err := p.w.Frame(app.OK, nil); err != nil {
 		st.Reset(wire.CodeCancelled)
 		return nil
 	}
-	pump(nc, r, w, st, nil)
+	p.st = st
+	p.run()
 	return nil
 }
 
@@ -229,7 +234,7 @@ func (h *Host) dial(ctx context.Context, nc net.Conn, r *app.Reader, w *app.Writ
 func (h *Host) listen(nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
 	l := &listener{
 		App: app.App{Name: q.Name, Type: q.Type, Node: h.mesh.Self().Key},
-		in:  make(chan []byte, incomingQueue), fail: make(chan error, 1),
+		in:  make(chan uint64, incomingQueue), fail: make(chan error, 1),
 	}
 	if err := h.takePort(l, q.Port); err != nil {
 		return err
@@ -254,8 +259,8 @@ func (h *Host) listen(nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) 
 	})
 	for {
 		select {
-		case body := <-l.in:
-			if w.Frame(app.Incoming, body) != nil {
+		case id := <-l.in:
+			if h.offer(nc, w, id) != nil {
 				return nil
 			}
 		case err := <-l.fail:
@@ -310,12 +315,83 @@ func (h *Host) Incoming(st Stream) {
 	h.pending[id] = st
 	h.mu.Unlock()
 	select {
-	case l.in <- app.AppendIncoming(nil, id, st.Remote(), st.Target()):
+	case l.in <- id:
 	default:
 		h.refuse(id, wire.CodeBusy)
 		return
 	}
 	time.AfterFunc(acceptTimeout, func() { h.refuse(id, wire.CodeTimeout) })
+}
+
+// offer tells a listening app of a stream. Over the Unix socket the connection for it comes along;
+// otherwise the app makes one, with ACCEPT.
+func (h *Host) offer(nc net.Conn, w *app.Writer, id uint64) error {
+	h.mu.Lock()
+	st := h.pending[id]
+	h.mu.Unlock()
+	if st == nil {
+		return nil // the time for it has passed
+	}
+	unix, ok := nc.(*net.UnixConn)
+	if !ok {
+		return w.Frame(app.Incoming, app.AppendIncoming(nil, id, st.Remote(), st.Target()))
+	}
+	ours, theirs, err := socketPair()
+	if err != nil {
+		h.log.Warn("making a connection for an app", "err", err)
+		h.refuse(id, wire.CodeBusy)
+		return nil
+	}
+	defer theirs.Close()
+	if h.unpend(id) == nil || !h.adopt(ours, st) {
+		ours.Close()
+		return nil
+	}
+	frame := app.AppendFrame(nil, app.Incoming, app.AppendIncoming(nil, 0, st.Remote(), st.Target()))
+	n, _, err := unix.WriteMsgUnix(frame, syscall.UnixRights(int(theirs.Fd())), nil)
+	if err == nil && n < len(frame) {
+		_, err = unix.Write(frame[n:])
+	}
+	return err
+}
+
+// adopt pumps a stream over a connection that an app is given.
+func (h *Host) adopt(nc net.Conn, st Stream) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.conns) >= maxConns {
+		st.Reset(wire.CodeBusy)
+		return false
+	}
+	h.conns[nc] = struct{}{}
+	h.wg.Go(func() {
+		in := app.NewInbox(nc)
+		defer func() {
+			in.Close()
+			nc.Close()
+			h.mu.Lock()
+			delete(h.conns, nc)
+			h.mu.Unlock()
+		}()
+		p := &pump{nc: nc, in: in, r: app.NewReader(in), w: app.NewWriter(nc), st: st, confirm: st.Confirm}
+		p.run()
+	})
+	return true
+}
+
+// socketPair makes two connected Unix sockets, ours as a connection.
+func socketPair() (ours net.Conn, theirs *os.File, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	mine := os.NewFile(uintptr(fds[0]), "stream of an app")
+	defer mine.Close()
+	theirs = os.NewFile(uintptr(fds[1]), "stream for an app")
+	if ours, err = net.FileConn(mine); err != nil {
+		theirs.Close()
+	}
+	return ours, theirs, err
 }
 
 // refuse resets a stream that still waits for its app.
@@ -334,16 +410,17 @@ func (h *Host) unpend(id uint64) Stream {
 }
 
 // take gives a waiting stream to the app that asks for it.
-func (h *Host) take(nc net.Conn, r *app.Reader, w *app.Writer, id uint64) error {
+func (h *Host) take(p *pump, id uint64) error {
 	st := h.unpend(id)
 	if st == nil {
 		return &wire.Refused{Code: wire.CodeGone, Text: "that stream waits no more"}
 	}
-	if err := w.Frame(app.OK, nil); err != nil {
+	if err := p.w.Frame(app.OK, nil); err != nil {
 		st.Reset(wire.CodeInternal)
 		return nil
 	}
-	pump(nc, r, w, st, st.Confirm)
+	p.st, p.confirm = st, st.Confirm
+	p.run()
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type half struct {
 	far    *half
 	once   sync.Once
 	answer chan error // at the dialing end: nil is confirmed
+	moved  atomic.Uint64
 }
 
 func newPair(key identity.PubKey, port uint16, target string) (near, far *half) {
@@ -50,6 +52,12 @@ func (h *half) WriteTo(w io.Writer) (int64, error) {
 	n, err := io.Copy(struct{ io.Writer }{w}, h.in)
 	return n, err
 }
+func (h *half) ReadFrom(r io.Reader) (int64, error) {
+	n, err := io.Copy(struct{ io.Writer }{h.out}, r)
+	h.moved.Add(uint64(n))
+	return n, err
+}
+func (h *half) Moved() uint64     { return h.moved.Load() }
 func (h *half) CloseWrite() error { return h.out.Close() }
 func (h *half) Close() error      { h.out.Close(); return h.in.Close() }
 func (h *half) Reset(c wire.Code) {
@@ -367,5 +375,134 @@ func TestPortTaken(t *testing.T) {
 	}
 	if _, err := apphost.Listen(port, m, nil); err == nil {
 		t.Error("two nodes share an app port")
+	}
+}
+
+// tcpPair is both ends of a loopback TCP connection.
+func tcpPair(t *testing.T) (near, far *net.TCPConn) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	a, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return a.(*net.TCPConn), b.(*net.TCPConn)
+}
+
+// relayed is a stream between two programs that both hand a TCP connection to the node: user talks through near, the
+// server through far.
+func relayed(t *testing.T) (user, server *net.TCPConn, near, far chan error) {
+	c, m, _ := start(t)
+	ctx := within(t)
+	ln, err := c.Listen(ctx, app.ListenOptions{Port: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	near, far = make(chan error, 1), make(chan error, 1)
+	user, nearTCP := tcpPair(t)
+	farTCP, server := tcpPair(t)
+	go func() {
+		conn, err := ln.Accept(ctx)
+		if err != nil {
+			far <- err
+			return
+		}
+		defer conn.Close()
+		conn.Confirm()
+		err = conn.Relay(farTCP, nil)
+		farTCP.Close()
+		far <- err
+	}()
+	conn, err := c.Dial(ctx, m.key, 7, app.DialOptions{First: []byte("early ")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer conn.Close()
+		var up, down uint64
+		err := conn.Relay(nearTCP, func(u, d uint64) { up, down = u, d })
+		nearTCP.Close()
+		if err == nil && (up != 1<<20 || down != 2<<20) {
+			t.Errorf("told of %d bytes up and %d down", up, down)
+		}
+		near <- err
+	}()
+	return user, server, near, far
+}
+
+func TestRelayMovesBothWays(t *testing.T) {
+	user, server, near, far := relayed(t)
+	go func() {
+		user.Write(make([]byte, 1<<20))
+		user.CloseWrite()
+	}()
+	go func() {
+		b, err := io.ReadAll(server)
+		if err != nil || len(b) != 6+(1<<20) || string(b[:6]) != "early " {
+			t.Errorf("the server read %d bytes, %v", len(b), err)
+		}
+		server.Write(make([]byte, 2<<20))
+		server.CloseWrite()
+	}()
+	if b, err := io.ReadAll(user); err != nil || len(b) != 2<<20 {
+		t.Errorf("the user read %d bytes, %v", len(b), err)
+	}
+	for _, end := range []chan error{near, far} {
+		if err := <-end; err != nil {
+			t.Error("relaying:", err)
+		}
+	}
+}
+
+func TestRelayPassesResetsOn(t *testing.T) {
+	user, server, near, far := relayed(t)
+	server.Write([]byte("half"))
+	io.ReadFull(user, make([]byte, 4))
+	server.SetLinger(0)
+	server.Close()
+	if b, err := io.ReadAll(user); err == nil {
+		t.Errorf("a connection that the server reset looks complete to the user: %q", b)
+	}
+	for name, end := range map[string]chan error{"near": near, "far": far} {
+		if err := <-end; !errors.As(err, new(*app.Refused)) {
+			t.Errorf("the %s program hears %v", name, err)
+		}
+	}
+}
+
+func TestRelayNeedsTheUnixSocket(t *testing.T) {
+	c, m, _ := start(t)
+	ctx := within(t)
+	ln, err := c.Listen(ctx, app.ListenOptions{Port: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	go func() {
+		if conn, err := ln.Accept(ctx); err == nil {
+			conn.Confirm()
+			io.Copy(conn, conn)
+			conn.Close()
+		}
+	}()
+	conn, err := c.Dial(ctx, m.key, 7, app.DialOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Write([]byte("x"))
+	conn.Read(make([]byte, 1))
+	tcp, _ := tcpPair(t)
+	if err := conn.Relay(tcp, nil); !errors.Is(err, app.ErrNoRelay) {
+		t.Errorf("a relay after a read: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skycoin/viscript/node/app"
@@ -15,71 +16,215 @@ import (
 // Pipe is the part of a Stream that is pumped.
 type Pipe interface {
 	io.Writer
+	io.ReaderFrom // nil after the reader's end
+	// Moved is how many bytes ReadFrom has sent so far.
+	Moved() uint64
 	io.WriterTo // nil after the peer's FIN
 	CloseWrite() error
 	Close() error
 	Reset(wire.Code)
 }
 
-// pump joins an app's connection and a stream until both directions are over. confirm, on the accepting
-// side, is what the app's CONFIRM does; nil: the stream is confirmed already.
-func pump(nc net.Conn, r *app.Reader, w *app.Writer, st Pipe, confirm func()) {
-	var wg sync.WaitGroup
-	wg.Go(func() { down(nc, w, st) })
-	up(nc, r, st, confirm)
-	wg.Wait()
+// tellTimeout bounds telling an app that does not read that its stream is over.
+const tellTimeout = 5 * time.Second
+
+// countEvery is how often an app hears of the bytes that its descriptor moved.
+const countEvery = 2 * time.Second
+
+// pump joins an app's connection and a stream.
+type pump struct {
+	nc      net.Conn
+	in      *app.Inbox
+	r       *app.Reader
+	w       *app.Writer
+	st      Pipe
+	confirm func() // what the app's CONFIRM does; nil: the stream is confirmed already
+	down    sync.WaitGroup
+	begun   bool
+}
+
+// run pumps until both directions are over.
+func (p *pump) run() {
+	p.up()
+	p.down.Wait()
 }
 
 // up moves frames of the app to the stream until the app closes, resets or hangs up.
-func up(nc net.Conn, r *app.Reader, st Pipe, confirm func()) {
+func (p *pump) up() {
 	fin := false
 	for {
-		kind, body, err := r.Next()
+		kind, body, err := p.r.Next()
 		switch {
 		case err != nil && fin:
-			st.Close() // the app said FIN and went: it reads no more either
+			p.st.Close() // the app said FIN and went: it reads no more either
 			return
 		case err != nil:
-			st.Reset(wire.CodeCancelled)
+			p.st.Reset(wire.CodeCancelled)
 			return
-		case kind == app.Confirm && confirm != nil:
-			confirm()
+		case kind == app.Confirm && p.confirm != nil:
+			p.confirm()
+		case kind == app.Begin && !p.begun:
+			p.begun = true
+			switch nc := p.in.TakeConn().(type) {
+			case nil:
+				p.down.Go(p.toApp)
+			case *net.TCPConn:
+				p.relay(nc)
+				return
+			default:
+				nc.Close()
+				p.st.Reset(wire.CodeBadRequest)
+				p.nc.Close()
+				return
+			}
 		case kind == app.Data && !fin:
-			if _, err := st.Write(body); err != nil {
-				return // down tells the app
+			if _, err := p.st.Write(body); err != nil {
+				p.over(err)
+				return
 			}
 		case kind == app.Fin && !fin:
 			fin = true
-			st.CloseWrite()
+			p.st.CloseWrite()
 		case kind == app.Reset:
-			st.Reset(app.ParseErr(body).Code)
-			nc.Close()
+			p.st.Reset(app.ParseErr(body).Code)
+			p.nc.Close()
 			return
 		default:
-			st.Reset(wire.CodeBadRequest)
-			nc.Close()
+			p.st.Reset(wire.CodeBadRequest)
+			p.nc.Close()
 			return
 		}
 	}
 }
 
-// tellTimeout bounds telling an app that does not read that its stream is over.
-const tellTimeout = 5 * time.Second
+// over is the end of a stream that could not be written to. An app that reads hears of it from toApp.
+func (p *pump) over(err error) {
+	if !p.begun {
+		p.tell(err)
+	}
+}
 
-// down moves what arrives to the app until FIN or the stream's end, and tells the app which.
-func down(nc net.Conn, w *app.Writer, st Pipe) {
-	_, err := st.WriteTo(w)
+// toApp moves what arrives to the app until FIN or the stream's end, and tells the app which.
+func (p *pump) toApp() {
+	_, err := p.st.WriteTo(p.w)
 	if err == nil {
-		w.Frame(app.Fin, nil)
+		p.w.Frame(app.Fin, nil)
 		return
 	}
+	p.tell(err)
+}
+
+// tell ends the connection to the app with the reason of the stream's end; another error is the connection's own.
+func (p *pump) tell(err error) {
 	var refused *wire.Refused
 	if !errors.As(err, &refused) {
-		st.Reset(wire.CodeCancelled) // the app's connection failed
-		nc.Close()
+		p.st.Reset(wire.CodeCancelled)
+		p.nc.Close()
 		return
 	}
-	nc.SetWriteDeadline(time.Now().Add(tellTimeout))
-	w.Frame(app.Reset, binary.BigEndian.AppendUint16(nil, uint16(refused.Code)))
-	nc.Close()
+	p.nc.SetWriteDeadline(time.Now().Add(tellTimeout))
+	p.w.Frame(app.Reset, binary.BigEndian.AppendUint16(nil, uint16(refused.Code)))
+	p.nc.Close()
+}
+
+// relay moves the stream's bytes between the mesh and a TCP connection that the app handed over.
+func (p *pump) relay(tcp *net.TCPConn) {
+	t := &tally{w: p.w, st: p.st}
+	var both sync.WaitGroup
+	both.Go(func() {
+		_, err := p.st.WriteTo(counted{tcp, &t.down})
+		if err == nil {
+			tcp.CloseWrite()
+			return
+		}
+		t.broke(err, p.st, tcp)
+	})
+	hungUp := make(chan struct{})
+	p.down.Go(func() {
+		defer close(hungUp)
+		p.r.Next() // the app says nothing more: whatever comes ends the stream
+		t.broke(&wire.Refused{Code: wire.CodeCancelled}, p.st, tcp)
+	})
+	stop := t.report()
+	_, err := p.st.ReadFrom(tcp)
+	if err == nil {
+		p.st.CloseWrite()
+	} else {
+		t.broke(err, p.st, tcp)
+	}
+	both.Wait()
+	stop()
+	p.st.Close()
+	tcp.Close()
+	p.nc.SetWriteDeadline(time.Now().Add(tellTimeout))
+	p.w.Frame(app.Done, app.AppendTally(nil, t.now()))
+	p.nc.Close()
+	<-hungUp
+}
+
+// tally counts what a relay has moved and remembers what broke it first.
+type tally struct {
+	w    *app.Writer
+	st   Pipe
+	down atomic.Uint64
+	once sync.Once
+	code atomic.Uint32
+}
+
+// broke resets both sides; only the first reason counts.
+func (t *tally) broke(err error, st Pipe, tcp *net.TCPConn) {
+	t.once.Do(func() {
+		code := wire.CodeCancelled // the TCP side failed
+		if refused := (*wire.Refused)(nil); errors.As(err, &refused) {
+			code = refused.Code
+		}
+		t.code.Store(uint32(code))
+		st.Reset(wire.CodeCancelled)
+		tcp.SetLinger(0)
+		tcp.Close()
+	})
+}
+
+func (t *tally) now() app.Tally {
+	return app.Tally{Up: t.st.Moved(), Down: t.down.Load(), Code: wire.Code(t.code.Load())}
+}
+
+// report tells the app of the bytes moved, now and then while they move, until the returned function is called.
+func (t *tally) report() (stop func()) {
+	var mu sync.Mutex // guards stopped and last
+	stopped, last := false, app.Tally{}
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(countEvery, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := t.now(); !stopped && now != last {
+			last = now
+			now.Code = 0
+			t.w.Frame(app.Count, app.AppendTally(nil, now))
+		}
+		if !stopped {
+			timer.Reset(countEvery)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
+	}
+}
+
+// counted is a connection's writing side that counts.
+type counted struct {
+	*net.TCPConn
+	n *atomic.Uint64
+}
+
+// Write implements io.Writer.
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.TCPConn.Write(p)
+	c.n.Add(uint64(n))
+	return n, err
 }

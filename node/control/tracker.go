@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/skycoin/viscript/node/identity"
@@ -24,7 +27,13 @@ type TrackerConfig struct {
 type Tracker struct {
 	cfg TrackerConfig
 	up  uplink
+
+	mu     sync.Mutex           // guards the following
+	passed map[string]AppRecord // live records that the tracker has taken from us, by folded name
 }
+
+// maxPassed bounds the records that are remembered for a tracker that starts anew.
+const maxPassed = 10_000
 
 // trackerCheck is how often an idle connection is tried.
 const trackerCheck = ReportEvery
@@ -37,14 +46,14 @@ func NewTracker(cfg TrackerConfig) (*Tracker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	t := &Tracker{cfg: cfg}
+	t := &Tracker{cfg: cfg, passed: map[string]AppRecord{}}
 	t.up = uplink{
 		addr:  cfg.Tracker,
 		cfg:   secure.Config{Local: cfg.Key, Kind: secure.KindTracker, Network: cfg.Network},
 		pins:  cfg.Pins,
 		log:   cfg.Log.With("part", "tracker"),
 		serve: func(identity.PubKey) Serve { return refuseAll },
-		ready: func(context.Context, *Peer) error { return nil },
+		ready: t.repeat,
 		hold:  holdTracker,
 	}
 	t.up.prepare()
@@ -85,12 +94,58 @@ func (t *Tracker) Status() Status { return t.up.Status() }
 
 // Register passes on a record that its node signed. Refusals as Client.RegisterApp.
 func (t *Tracker) Register(ctx context.Context, r AppRecord) error {
-	return tell(ctx, &t.up, TypeApp, r.Append(nil))
+	err := tell(ctx, &t.up, TypeApp, r.Append(nil))
+	if err == nil {
+		t.remember(r)
+	}
+	return err
+}
+
+// remember keeps a record until it expires.
+func (t *Tracker) remember(r AppRecord) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := time.Now(); len(t.passed) >= maxPassed {
+		maps.DeleteFunc(t.passed, func(_ string, old AppRecord) bool { return now.After(old.Expires) })
+	}
+	if len(t.passed) < maxPassed {
+		t.passed[FoldName(r.Name)] = r
+	}
+}
+
+// forget drops what a node took back.
+func (t *Tracker) forget(r AppRemoval) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if name := FoldName(r.Name); t.passed[name].Node == r.Node {
+		delete(t.passed, name)
+	}
+}
+
+// repeat tells a tracker that may have started anew what it had taken from us: records are signed by their nodes, so
+// it does not matter who brings them, and apps are found again at once instead of at their nodes' next turn.
+func (t *Tracker) repeat(ctx context.Context, p *Peer) error {
+	t.mu.Lock()
+	records := slices.Collect(maps.Values(t.passed))
+	t.mu.Unlock()
+	for _, r := range records {
+		if time.Now().After(r.Expires) {
+			continue
+		}
+		if _, err := p.Call(ctx, TypeApp, r.Append(nil)); err != nil && CodeOf(err) == 0 {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unregister passes on a removal that its node signed.
 func (t *Tracker) Unregister(ctx context.Context, r AppRemoval) error {
-	return tell(ctx, &t.up, TypeAppBye, r.Append(nil))
+	err := tell(ctx, &t.up, TypeAppBye, r.Append(nil))
+	if err == nil {
+		t.forget(r)
+	}
+	return err
 }
 
 // Find returns live apps, as Client.FindApps.

@@ -16,6 +16,7 @@ const (
 	firstBackoff = 100 * time.Millisecond
 	maxBackoff   = 5 * time.Second
 	dialTimeout  = 10 * time.Second
+	patience     = 3 * time.Second  // a failure that lasts longer is worth a word
 	steadyAfter  = 10 * time.Second // a link that lived so long makes the next backoff start over
 )
 
@@ -79,16 +80,18 @@ func (n *Neighbours) startLocked(p *Peer) {
 
 // keep holds a link to p until ctx ends.
 func (n *Neighbours) keep(ctx context.Context, p *Peer) {
-	backoff, failed := firstBackoff, ""
+	backoff, failed, failing := firstBackoff, "", time.Time{}
 	for try := 0; ctx.Err() == nil; try++ {
 		began := time.Now()
 		err := n.attempt(ctx, p, p.Addrs[try%len(p.Addrs)])
-		if err != nil && err.Error() != failed && ctx.Err() == nil {
-			failed = err.Error() // the same failure again is no news
+		switch {
+		case err == nil:
+			failed, failing = "", time.Time{}
+		case failing.IsZero():
+			failing = began
+		case began.Sub(failing) > patience && err.Error() != failed && ctx.Err() == nil:
+			failed = err.Error() // the same failure again is no news, nor is one that passes at once
 			n.cfg.Log.Warn("peer not reached", "addr", p.Addrs[try%len(p.Addrs)], "err", err)
-		}
-		if err == nil {
-			failed = ""
 		}
 		if time.Since(began) > steadyAfter {
 			backoff = firstBackoff

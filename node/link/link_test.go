@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second
+const longEnough = 20 * time.Second
 
 // sink is a Receiver that keeps what it gets.
 type sink struct {
@@ -99,7 +99,7 @@ func (s *station) addr() secure.Addr {
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for until := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
+	for until := time.Now().Add(longEnough); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatalf("waiting for %s", what)
 		}
@@ -191,7 +191,7 @@ func TestHostileBytesOnTheLinkPort(t *testing.T) {
 		}
 		nc.Write([]byte(garbage))
 		nc.(*net.TCPConn).CloseWrite()
-		nc.SetReadDeadline(time.Now().Add(patience))
+		nc.SetReadDeadline(time.Now().Add(longEnough))
 		if got, _ := io.ReadAll(nc); len(got) != 0 {
 			t.Errorf("%q was answered by %d bytes", garbage, len(got))
 		}

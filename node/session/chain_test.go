@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -331,5 +332,101 @@ func TestStreamToOurOwnNode(t *testing.T) {
 	}()
 	if b, err := io.ReadAll(near); err != nil || len(b) != 5+(3<<20) {
 		t.Fatalf("%d bytes came back, %v", len(b), err)
+	}
+}
+
+func TestReadFromDescriptorAndReader(t *testing.T) {
+	c := newChain(t, 3)
+	c.lay()
+	want := make([]byte, 5<<20+12345)
+	rand.Read(want)
+	for name, src := range map[string]func() io.Reader{
+		"descriptor": func() io.Reader { return pipeOf(t, want) },
+		"reader":     func() io.Reader { return bytes.NewReader(want) },
+	} {
+		near, far := c.dial(name, nil)
+		go func() {
+			if n, err := near.ReadFrom(src()); err != nil || n != int64(len(want)) {
+				t.Errorf("%s: sent %d bytes, %v", name, n, err)
+			}
+			near.CloseWrite()
+		}()
+		if got, err := io.ReadAll(far); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes arrived, %v", name, len(got), err)
+		}
+	}
+	near, far := c.dial("reset meanwhile", nil)
+	r, w, _ := os.Pipe()
+	defer r.Close()
+	defer w.Close()
+	go far.Reset(wire.CodeDenied)
+	go func() { // until the reset is noticed, which takes something to send
+		for {
+			if _, err := w.Write(make([]byte, 100)); err != nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if _, err := near.ReadFrom(r); !errors.Is(err, &wire.Refused{Code: wire.CodeDenied}) {
+		t.Errorf("after a reset: %v", err)
+	}
+}
+
+// pipeOf is a descriptor from which b can be read, in uneven pieces.
+func pipeOf(t *testing.T, b []byte) io.Reader {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	go func() {
+		for i := 1; len(b) > 0; i++ {
+			n := min(len(b), i*7919%100000)
+			w.Write(b[:n])
+			b = b[n:]
+		}
+		w.Close()
+	}()
+	return r
+}
+
+func BenchmarkReadFrom(b *testing.B) {
+	c := newChain(b, 3)
+	c.lay()
+	near, far := c.dial("bench", nil)
+	go far.WriteTo(io.Discard)
+	b.SetBytes(64 << 10)
+	b.ReportAllocs()
+	near.ReadFrom(&endless{left: b.N})
+}
+
+// endless gives 64 KiB left times.
+type endless struct{ left int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.left--; e.left < 0 {
+		return 0, io.EOF
+	}
+	return len(p), nil
+}
+
+func TestIdleSessionHasNothingInFlight(t *testing.T) {
+	c := newChain(t, 3)
+	c.lay()
+	for range 3 {
+		near, far := c.dial("x", []byte("some data"))
+		near.CloseWrite()
+		io.ReadAll(far)
+		far.Write(make([]byte, 100000))
+		far.CloseWrite()
+		io.ReadAll(near)
+		for who, h := range map[string]*host{"near": c.hosts[0], "far": c.hosts[2]} {
+			for until := time.Now().Add(patience); h.sess.Sessions()[0].InFlight > 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(until) {
+					t.Fatalf("the %s end has %d bytes in flight for ever", who, h.sess.Sessions()[0].InFlight)
+				}
+			}
+		}
 	}
 }

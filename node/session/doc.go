@@ -6,8 +6,8 @@
 // of type Handshake, one message a record. The responder checks that message 3 came from the key the
 // route was laid for, and confirms with a PING; nothing is sent on streams before that.
 //
-// From each direction's transport key three keys are derived by HKDF-SHA256 (RFC 5869, expand only): info
-// "data", "control" and "datagram".
+// From each direction's transport key two keys are derived by HKDF-SHA256 (RFC 5869, expand only): info
+// "data" and "control".
 //
 // # Records
 //

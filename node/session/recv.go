@@ -47,9 +47,6 @@ func (s *Session) record(payload []byte, control bool) {
 		return
 	}
 	*next++
-	if !control {
-		s.inBytes += uint64(len(payload))
-	}
 	s.becomeReady()
 	for r := wire.NewReader(plain); r.Len() > 0; {
 		f, err := parseFrame(r, control)
@@ -61,9 +58,27 @@ func (s *Session) record(payload []byte, control bool) {
 			return
 		}
 	}
-	if s.inBytes-s.ackBytes >= ackEvery {
-		s.ackBytes = s.inBytes
-		s.sendControl(frame{kind: frameAck, a: s.inData, b: s.inBytes})
+	if !control {
+		s.received(uint64(len(payload)))
+	}
+}
+
+// received accounts for a Data record, and acknowledges at once when much has come, else after a moment.
+func (s *Session) received(n uint64) {
+	s.inCount.Add(1)
+	switch waiting := s.inTotal.Add(n) - s.told.Load(); {
+	case waiting >= ackEvery:
+		s.ackNow()
+	case waiting == n: // the first since the last ACK
+		s.ackSoon.Reset(ackDelay)
+	}
+}
+
+// ackNow tells the peer what has arrived.
+func (s *Session) ackNow() {
+	total := s.inTotal.Load()
+	if s.told.Swap(total) != total {
+		s.sendControl(frame{kind: frameAck, a: s.inCount.Load(), b: total})
 	}
 }
 
@@ -109,10 +124,10 @@ func (s *Session) frame(f frame) error {
 func (s *Session) ack(bytes uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if bytes > s.sent || bytes < s.acked {
+	if bytes > s.sent {
 		return errProtocol
 	}
-	s.acked = bytes
+	s.acked = max(s.acked, bytes) // two may cross
 	s.room.Broadcast()
 	return nil
 }

@@ -130,22 +130,27 @@ func sealedLen(n int) int { return n + (n+maxData-1)/maxData*sealedOver }
 // takeWindow waits until n sealed bytes fit the window and takes them. It fails when the session or
 // the stream is over.
 func (s *Session) takeWindow(st *Stream, n int) error {
+	if err := s.awaitWindow(st, uint64(n)); err != nil {
+		return &wire.Refused{Code: wire.CodeGone, Text: err.Error()}
+	}
+	if st.over.Load() {
+		return st.overErr()
+	}
+	return nil
+}
+
+func (s *Session) awaitWindow(st *Stream, n uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for {
-		if s.err != nil {
-			return &wire.Refused{Code: wire.CodeGone, Text: s.err.Error()}
-		}
-		if st.over.Load() {
-			return st.overErr()
-		}
-		if inFlight := s.sent - s.acked; inFlight == 0 || inFlight+uint64(n) <= maxWindow {
-			s.sent += uint64(n)
-			s.count.SentBytes += uint64(n)
-			return nil
+	for s.err == nil && !st.over.Load() {
+		if inFlight := s.sent - s.acked; inFlight == 0 || inFlight+n <= maxWindow {
+			s.sent += n
+			s.count.SentBytes += n
+			break
 		}
 		s.room.Wait()
 	}
+	return s.err
 }
 
 // addSent counts bytes that travel without waiting for the window: OPEN, OPENED, FIN.

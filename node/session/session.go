@@ -19,8 +19,9 @@ import (
 const (
 	maxWindow  = 4 << 20 // sealed bytes in flight; under link.MaxQueued, so that no relay overflows
 	ackEvery   = maxWindow / 16
-	maxStreams = 4096     // that the peer may have open
-	budget     = 16 << 20 // of credit that we grant on all streams together; a stream that finds none left is refused
+	ackDelay   = 25 * time.Millisecond // of what is less than ackEvery
+	maxStreams = 4096                  // that the peer may have open
+	budget     = 16 << 20              // of credit that we grant on all streams together; a stream that finds none left is refused
 	// A stream's credit starts at firstCredit, or less when there are many (budgetShare), but never under
 	// MaxFirst; it doubles while it is used up.
 	firstCredit = 256 << 10
@@ -64,11 +65,13 @@ type Session struct {
 	rtt     atomic.Int64
 
 	// The receiving side belongs to the route's reading goroutine, after keys is set.
-	keys     atomic.Pointer[keys]
-	inData   uint64 // next sequence number
-	inCtl    uint64
-	inBytes  uint64 // sealed bytes of Data records
-	ackBytes uint64 // told in the last ACK
+	keys    atomic.Pointer[keys]
+	inData  uint64 // next sequence number
+	inCtl   uint64
+	inTotal atomic.Uint64 // sealed bytes of Data records
+	inCount atomic.Uint64 // Data records
+	told    atomic.Uint64 // inTotal in the last ACK
+	ackSoon *time.Timer   // tells the rest after a moment
 
 	sendMu  sync.Mutex // guards the following: sealing and sending happen in the order of sequence numbers
 	outData uint64
@@ -135,6 +138,8 @@ func newSession(h *Host, remote identity.PubKey, key forward.Key, initiator bool
 		s.nextID = 1
 	}
 	s.room.L = &s.mu
+	s.ackSoon = time.AfterFunc(time.Hour, s.ackNow)
+	s.ackSoon.Stop()
 	return s
 }
 
@@ -165,6 +170,7 @@ func (s *Session) fail(err error) {
 	s.streams = map[uint32]*Stream{}
 	e := s.end
 	close(s.done)
+	s.ackSoon.Stop()
 	s.room.Broadcast()
 	s.mu.Unlock()
 	for _, st := range streams {

@@ -26,7 +26,8 @@ type Stream struct {
 	port   uint16
 	target string
 
-	over atomic.Bool // mirrors err != nil, for waiting on the session's window
+	moved atomic.Uint64 // by ReadFrom
+	over  atomic.Bool   // mirrors err != nil, for waiting on the session's window
 
 	mu       sync.Mutex // guards the following; never held while calling the session
 	readable sync.Cond
@@ -346,11 +347,11 @@ func (st *Stream) widenLocked() {
 	}
 }
 
-// widen takes n bytes of the session's budget for credit.
+// widen takes n bytes of the session's budget for credit. Half of it is left to streams that are yet to come.
 func (s *Session) widen(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.granted+n > budget {
+	if s.granted+n > budget/2 {
 		return false
 	}
 	s.granted += n

@@ -74,6 +74,8 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	a.state, a.reason = s.foundState(a, custody), why
 	s.mu.Lock()
 	s.apps[a.id] = a
+	a.down = rec.Want == process.Down
+	a.beganLocked()
 	v := a.view()
 	s.mu.Unlock()
 	if custody == process.Over {
@@ -86,6 +88,7 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	}
 	s.emit(v, kindFound, text)
 	s.work.Go(func() { s.watchFound(a, r) })
+	s.probe(a, r, process.Target{Log: a.log, LogFrom: a.logLen(), Dir: a.req.Dir})
 	return true
 }
 
@@ -136,6 +139,9 @@ func (s *Server) endedBefore(a *app, r *run, last string) {
 		a.reason = stopText(signal.StopReport{Rung: rungs[rep.Rung], ExitCode: rep.ExitCode, Survivors: rep.Survivors})
 	}
 	close(r.over)
+	if next, waits := s.afterLocked(a, r, e, stopped || a.down); waits {
+		state = next
+	}
 	a.setState(state)
 	v := a.view()
 	s.mu.Unlock()

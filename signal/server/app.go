@@ -29,7 +29,9 @@ type app struct {
 	status   string
 	speaks   bool               // it registered in this run
 	hurry    context.CancelFunc // of the stop under way, nil when there is none
-	changed  chan struct{}      // closed, and replaced, when state changes
+	keep     upkeep
+	down     bool          // stopped by request, and to stay so
+	changed  chan struct{} // closed, and replaced, when state changes
 }
 
 // run is one start of an app. The first group does not change; the rest is guarded by
@@ -44,6 +46,7 @@ type run struct {
 	conn     *conn // its registered connection, nil when there is none
 	ready    bool  // it said so
 	stopping bool  // its end is wanted
+	unwell   bool  // its end is wanted because its health probe gave it up
 	cpu      time.Duration
 	cpuAt    time.Time
 }
@@ -81,6 +84,16 @@ func (a *app) view() signal.App {
 		Log:     a.log,
 
 		LogDropped: a.run.proc.Missed(),
+
+		Group: a.req.Group, Member: a.req.Member, Health: a.keep.health, Down: a.down,
+		WaitsFor: a.keep.note,
+	}
+	if a.keep.restarter != nil {
+		v.Restarts = a.keep.restarter.Restarts()
+	}
+	if a.keep.due() {
+		next := a.keep.next
+		v.NextStart = &next
 	}
 	if a.run.alive() {
 		v.Pid = a.run.proc.Pid()
@@ -159,12 +172,13 @@ func (s *Server) WaitReady(ctx context.Context, id signal.ID) error {
 			return noApp(id)
 		}
 		v, changed := a.view(), a.changed
-		ready := v.State == signal.Ready || v.State == signal.Running || v.State == signal.Unreachable && a.run.ready
+		ready, _ := a.metLocked(signal.OnReady, v)
+		due := a.keep.due()
 		s.mu.Unlock()
 		if ready {
 			return nil
 		}
-		if v.Pid == 0 || v.State == signal.Stopping {
+		if v.Pid == 0 && !due || v.State == signal.Stopping {
 			return notRunning(v)
 		}
 		select {

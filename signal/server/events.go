@@ -31,6 +31,8 @@ const (
 	kindApp        = "app"
 	kindFound      = "found"    // running, by a daemon that did not start it
 	kindOrphaned   = "orphaned" // its keeper was killed
+	kindHealthy    = "healthy"
+	kindUnhealthy  = "unhealthy"
 )
 
 const (

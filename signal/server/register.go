@@ -161,7 +161,7 @@ func (s *Server) enroll(c *conn, a *app, r *run, ready bool) (signal.App, error)
 		return signal.App{}, signal.Errorf(signal.CodeBusy, "too many connections, try again")
 	}
 	r.conn = c
-	r.ready = r.ready || ready
+	r.ready = r.ready || ready && !a.probed()
 	a.speaks = true
 	switch {
 	case r.stopping:

@@ -57,7 +57,7 @@ func (c *conn) hear(params json.RawMessage, p any, act func()) error {
 func (c *conn) sayReady() {
 	s := c.server
 	s.mu.Lock()
-	first := c.run.conn == c && !c.run.ready
+	first := c.run.conn == c && !c.run.ready && !c.app.probed()
 	if first {
 		c.run.ready = true
 		if c.run.alive() && !c.run.stopping {

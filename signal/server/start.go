@@ -129,6 +129,7 @@ func (s *Server) launch(a *app) (signal.App, error) {
 	if err == nil {
 		err = writeToken(r.tokenFile, r.token, spec.Credential)
 	}
+	from := a.logLen()
 	if err == nil {
 		r.proc, err = process.Start(spec)
 	}
@@ -137,6 +138,7 @@ func (s *Server) launch(a *app) (signal.App, error) {
 		return signal.App{}, startError(a.req, err)
 	}
 	v := s.enter(a, r)
+	s.probe(a, r, process.Target{Log: a.log, LogFrom: from, Dir: spec.Dir, Env: spec.Env, Credential: spec.Credential})
 	s.work.Go(func() { s.watch(a, r) })
 	s.log.Info("app started", "app", a.req.App, "id", a.id, "pid", v.Pid)
 	return v, nil
@@ -152,6 +154,8 @@ func (s *Server) enter(a *app, r *run) signal.App {
 	r.cpuAt = r.proc.Started()
 	a.run, a.started, a.ended = r, r.proc.Started(), time.Time{}
 	a.reason, a.status, a.speaks = "", "", false
+	a.beganLocked()
+	a.down = false
 	a.setState(signal.Starting)
 	s.apps[a.id] = a
 	s.pruneLocked()
@@ -307,7 +311,7 @@ func (s *Server) watch(a *app, r *run) {
 func (s *Server) seenAlive(a *app, r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a.run == r && a.state == signal.Starting && !a.speaks {
+	if a.run == r && a.state == signal.Starting && !a.speaks && !a.probed() {
 		a.setState(signal.Running)
 	}
 }
@@ -326,6 +330,9 @@ func (s *Server) ended(a *app, r *run, e process.Exit) {
 	}
 	r.conn = nil
 	close(r.over)
+	if next, waits := s.afterLocked(a, r, e, wanted || byOthers); waits {
+		state = next
+	}
 	a.setState(state)
 	s.pruneLocked()
 	v := a.view()

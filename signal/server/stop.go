@@ -34,6 +34,7 @@ func (s *Server) Restart(ctx context.Context, id signal.ID) (signal.App, error) 
 		return signal.App{}, err
 	}
 	return wait(ctx, s, a, func(ctx context.Context) (signal.App, error) {
+		s.stay(a)
 		rep, err := s.climb(ctx, a, s.ladder(a))
 		if err != nil {
 			return signal.App{}, err
@@ -51,6 +52,10 @@ func (s *Server) stop(ctx context.Context, id signal.ID, ladder func(*app) proce
 		return signal.StopReport{}, err
 	}
 	return wait(ctx, s, a, func(ctx context.Context) (signal.StopReport, error) {
+		s.stay(a)
+		s.mu.Lock()
+		a.down = true
+		s.mu.Unlock()
 		s.want(ctx, a, process.Down)
 		return s.climb(ctx, a, ladder(a))
 	})
@@ -204,6 +209,7 @@ func (s *Server) askShutdown(ctx context.Context, a *app, r *run, limit time.Dur
 func (s *Server) stopAll(ctx context.Context) {
 	s.mu.Lock()
 	s.stopping = true
+	s.stayAllLocked()
 	var births []chan struct{}
 	for _, born := range s.births {
 		births = append(births, born)
