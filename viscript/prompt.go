@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	ossignal "os/signal"
-	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -59,9 +57,8 @@ func (s *session) run(ctx context.Context) error {
 	}
 	defer stop()
 	defer cancel()
-	resized := make(chan os.Signal, 1)
-	ossignal.Notify(resized, syscall.SIGWINCH)
-	defer ossignal.Stop(resized)
+	resized, unwatch := watchSize()
+	defer unwatch()
 	s.screen.raw(pasteOn)
 	defer s.screen.raw(pasteOff)
 	s.draw()

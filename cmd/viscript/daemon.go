@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -14,8 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/signal/server"
 	"github.com/skycoin/viscript/viscript"
@@ -24,28 +24,11 @@ import (
 )
 
 const (
-	// defaultSignal is the address programs of 2017 know.
-	defaultSignal = "127.0.0.1:7999"
-	// noSignal as --signal: no TCP.
-	noSignal = "none"
 	// answerTime lets the answer to `quit` reach who typed it before the connections close.
 	answerTime = 100 * time.Millisecond
 	// statusTime is how long the apps of --up have to say what they do.
 	statusTime = time.Second
 )
-
-type daemonOptions struct {
-	headless                           bool
-	config, state, signal, up, metrics string
-}
-
-// tcpAddr is --signal, "" for none.
-func (o daemonOptions) tcpAddr() string {
-	if o.signal == noSignal {
-		return ""
-	}
-	return o.signal
-}
 
 // daemon is the running daemon: the signal server and the console in one process.
 type daemon struct {
@@ -227,8 +210,6 @@ func (d *daemon) attend(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
 }
-
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 func (d *daemon) greet() {
 	config := d.console.Config().File

@@ -213,11 +213,11 @@ func lockFolder(dir, role string) (release func(), err error) {
 		return nil, fmt.Errorf("state folder %s: %w; give another one with --state", dir, err)
 	}
 	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("state folder %s: %w; give another one with --state", dir, err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = lockFile(f)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		holder := make([]byte, 16)
 		n, _ := f.Read(holder)
