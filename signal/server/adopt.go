@@ -63,9 +63,11 @@ func (s *Server) adoptAll() error {
 func (s *Server) adopt(p *process.Process, last string) bool {
 	rec := p.Record()
 	a := &app{id: signal.ID(rec.ID), log: rec.Log, op: make(chan struct{}, 1), changed: make(chan struct{}), started: p.Started()}
-	if err := json.Unmarshal(rec.Request, &a.req); err != nil || a.req.App == "" {
-		a.req.App = unknownApp
+	var req signal.StartRequest
+	if err := json.Unmarshal(rec.Request, &req); err != nil || req.App == "" {
+		req.App = unknownApp
 	}
+	a.asked.Store(&req)
 	a.op <- struct{}{}
 	r := &run{proc: p, over: make(chan struct{}), left: make(chan struct{}), cpuAt: p.Started(), tokenFile: s.tokenFile(a.id)}
 	r.token, _ = signal.ReadToken(r.tokenFile) // without it the app cannot register any more
@@ -90,7 +92,7 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	}
 	s.emit(v, kindFound, text)
 	s.work.Go(func() { s.watchFound(a, r) })
-	s.probe(a, r, process.Target{Log: a.log, LogFrom: a.logLen(), Dir: a.req.Dir})
+	s.probe(a, r, process.Target{Log: a.log, LogFrom: process.LogEnd(a.log), Dir: a.request().Dir})
 	return true
 }
 
@@ -103,7 +105,7 @@ func (s *Server) foundState(a *app, c process.Custody) signal.State {
 		return signal.Unverified
 	case a.run.stopping:
 		return signal.Stopping
-	case s.cfg.Speaks(a.req):
+	case s.cfg.Speaks(*a.request()):
 		return signal.Unreachable // until it connects again
 	}
 	return signal.Running

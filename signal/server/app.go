@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -17,10 +18,10 @@ import (
 
 // app is one row of the table. Its fields are guarded by Server.mu, but for the first group.
 type app struct {
-	id  signal.ID
-	req signal.StartRequest
-	log string        // path
-	op  chan struct{} // holds one token: whoever has it may start or stop the app
+	id    signal.ID
+	asked atomic.Pointer[signal.StartRequest] // what it was started with; SetPolicy replaces it as a whole
+	log   string                              // path
+	op    chan struct{}                       // holds one token: whoever has it may start or stop the app
 
 	run      *run // the current run or the last one
 	state    signal.State
@@ -53,6 +54,9 @@ type run struct {
 	cpuAt    time.Time
 }
 
+// request is what the app was started with, not to be changed.
+func (a *app) request() *signal.StartRequest { return a.asked.Load() }
+
 // alive is false once the end of the run is in the table.
 func (r *run) alive() bool {
 	select {
@@ -76,9 +80,9 @@ func (a *app) setState(to signal.State) {
 func (a *app) view() signal.App {
 	v := signal.App{
 		ID:      a.id,
-		App:     a.req.App,
+		App:     a.request().App,
 		State:   a.state,
-		Command: commandLine(a.req.Path, a.req.Args),
+		Command: commandLine(a.request().Path, a.request().Args),
 		Started: a.started,
 		Reason:  a.reason,
 		Signal:  a.speaks,
@@ -87,7 +91,7 @@ func (a *app) view() signal.App {
 
 		LogDropped: a.run.proc.Missed(),
 
-		Group: a.req.Group, Member: a.req.Member, Health: a.keep.health, Down: a.down,
+		Group: a.request().Group, Member: a.request().Member, Health: a.keep.health, Down: a.down,
 		WaitsFor: a.keep.note,
 	}
 	if a.keep.restarter != nil {
@@ -159,7 +163,7 @@ func (s *Server) forget(a *app) {
 		return // the next daemon does it
 	}
 	if err := process.Forget(filepath.Join(s.cfg.Dir, runName), uint64(a.id), a.log); err != nil {
-		s.log.Warn("files of an app remain", "app", a.req.App, "id", a.id, "err", err)
+		s.log.Warn("files of an app remain", "app", a.request().App, "id", a.id, "err", err)
 	}
 }
 

@@ -25,7 +25,8 @@ func BenchmarkPing(b *testing.B) {
 		b.Fatal(err)
 	}
 	for id := v.ID + 1; id < v.ID+crowd; id++ {
-		a := &app{id: id, req: first.req, log: first.log, op: make(chan struct{}, 1), changed: make(chan struct{})}
+		a := &app{id: id, log: first.log, op: make(chan struct{}, 1), changed: make(chan struct{})}
+		a.asked.Store(first.request())
 		a.op <- struct{}{}
 		own := &run{proc: r.proc, token: r.token, tokenFile: r.tokenFile, over: make(chan struct{})}
 		s.enter(a, own)

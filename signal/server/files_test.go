@@ -368,7 +368,9 @@ func TestListFitsAFrame(t *testing.T) {
 	over := make(chan struct{})
 	close(over)
 	for i := range sig.ID(300) {
-		s.apps[i+1] = &app{id: i + 1, req: sig.StartRequest{Path: "/x", Args: []string{strings.Repeat("x", 5000)}}, run: &run{over: over, proc: new(process.Process)}}
+		a := &app{id: i + 1, run: &run{over: over, proc: new(process.Process)}}
+		a.asked.Store(&sig.StartRequest{Path: "/x", Args: []string{strings.Repeat("x", 5000)}})
+		s.apps[a.id] = a
 	}
 	list, err := s.listThatFits(t.Context())
 	if err != nil || len(list) < 150 || len(list) == 300 || list[len(list)-1].ID != 300 {

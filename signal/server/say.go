@@ -89,7 +89,7 @@ func (c *conn) sayStatus(p signal.StatusParams) {
 }
 
 func (c *conn) sayEvent(p signal.EventParams) {
-	e := signal.Event{ID: c.app.id, App: c.app.req.App, Kind: kindApp}
+	e := signal.Event{ID: c.app.id, App: c.app.request().App, Kind: kindApp}
 	e.Text = oneLine(p.Kind, signal.MaxEventKind) + ": " + oneLine(p.Text, signal.MaxEventText)
 	if p.Dropped > 0 {
 		e.Text += fmt.Sprintf(" (%d events before it were lost)", p.Dropped)
@@ -114,7 +114,7 @@ func (c *conn) sayLog(p signal.LogParams) {
 	ctx, cancel := context.WithTimeout(context.Background(), sayTime) // a keeper takes it at once
 	defer cancel()
 	if !c.run.proc.Say(ctx, line) {
-		c.server.log.Debug("log line lost", "app", c.app.req.App)
+		c.server.log.Debug("log line lost", "app", c.app.request().App)
 	}
 }
 

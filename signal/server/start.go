@@ -43,11 +43,12 @@ func (s *Server) Start(_ context.Context, r signal.StartRequest) (signal.App, er
 		return signal.App{}, startError(r, err)
 	}
 	a := &app{
-		id: id, req: r, log: s.logPath(id, r.App),
+		id: id, log: s.logPath(id, r.App),
 		op:      make(chan struct{}, 1),
 		state:   signal.Starting,
 		changed: make(chan struct{}),
 	}
+	a.asked.Store(&r)
 	a.op <- struct{}{}
 	return s.launch(a)
 }
@@ -131,18 +132,18 @@ func (s *Server) launch(a *app) (signal.App, error) {
 	if err == nil {
 		err = writeToken(r.tokenFile, r.token, spec.Credential)
 	}
-	from := a.logLen()
+	from := process.LogEnd(a.log)
 	if err == nil {
 		r.proc, err = process.Start(spec)
 	}
 	if err != nil {
 		_ = os.Remove(r.tokenFile)
-		return signal.App{}, startError(a.req, err)
+		return signal.App{}, startError(*a.request(), err)
 	}
 	v := s.enter(a, r)
 	s.probe(a, r, process.Target{Log: a.log, LogFrom: from, Dir: spec.Dir, Env: spec.Env, Credential: spec.Credential})
 	s.work.Go(func() { s.watch(a, r) })
-	s.log.Info("app started", "app", a.req.App, "id", a.id, "pid", v.Pid)
+	s.log.Info("app started", "app", a.request().App, "id", a.id, "pid", v.Pid)
 	return v, nil
 }
 
@@ -170,7 +171,7 @@ func (s *Server) enter(a *app, r *run) signal.App {
 // spec is what the program gets: the daemon's environment without the variables of its own
 // signal connection, then Config.Env, the user's, the files', the request's, then how to find us.
 func (s *Server) spec(a *app, r *run) (spec process.Spec, err error) {
-	account, err := process.LookupAccount(a.req.User)
+	account, err := process.LookupAccount(a.request().User)
 	if err != nil {
 		return spec, err
 	}
@@ -182,14 +183,14 @@ func (s *Server) spec(a *app, r *run) (spec process.Spec, err error) {
 	if account.Credential != nil && account.Name != "" {
 		env.add([]string{"USER=" + account.Name, "LOGNAME=" + account.Name, "HOME=" + account.Home})
 	}
-	for _, file := range a.req.EnvFiles {
+	for _, file := range a.request().EnvFiles {
 		vars, err := process.ReadEnvFile(file)
 		if err != nil {
 			return spec, err
 		}
 		env.add(vars)
 	}
-	for k, v := range a.req.Env {
+	for k, v := range a.request().Env {
 		env.set(k, v)
 	}
 	env.set(signal.EnvClient, "true")
@@ -199,20 +200,20 @@ func (s *Server) spec(a *app, r *run) (spec process.Spec, err error) {
 	if s.tcp != nil {
 		env.set(signal.EnvAddress, s.TCPAddr())
 	}
-	stop, err := process.ParseSignal(a.req.StopSignal)
+	stop, err := process.ParseSignal(a.request().StopSignal)
 	if err != nil {
 		return spec, err
 	}
-	request, err := json.Marshal(a.req)
+	request, err := json.Marshal(a.request())
 	if err != nil {
 		return spec, err
 	}
 	return process.Spec{
 		ID: uint64(a.id), Run: filepath.Join(s.cfg.Dir, runName),
-		Path: a.req.Path, Args: a.req.Args, Dir: a.req.Dir,
-		Env: env.list(), Log: a.log, Caps: a.req.Log, Pty: a.req.Pty,
+		Path: a.request().Path, Args: a.request().Args, Dir: a.request().Dir,
+		Env: env.list(), Log: a.log, Caps: a.request().Log, Pty: a.request().Pty,
 		Mark:   signal.EnvTokenFile + "=" + r.tokenFile,
-		Limits: a.req.Limits, Credential: account.Credential, StopSignal: stop, Ladder: s.ladder(a),
+		Limits: a.request().Limits, Credential: account.Credential, StopSignal: stop, Ladder: s.ladder(a),
 		Request: request, Keeper: s.cfg.Keeper, Reader: &s.procs,
 	}, nil
 }
@@ -220,7 +221,7 @@ func (s *Server) spec(a *app, r *run) (spec process.Spec, err error) {
 // ladder is the app's own: its stop_timeout is for each of the polite rungs.
 func (s *Server) ladder(a *app) process.Ladder {
 	l := s.cfg.Ladder
-	if d := time.Duration(a.req.StopAfter); d > 0 {
+	if d := time.Duration(a.request().StopAfter); d > 0 {
 		l.Ask, l.Term = d, d
 	}
 	return l
@@ -289,7 +290,7 @@ func (s *Server) watch(a *app, r *run) {
 	alive := time.NewTimer(s.cfg.Limits.Alive)
 	defer alive.Stop()
 	seen, lost := alive.C, r.proc.KeeperLost()
-	if s.cfg.Speaks(a.req) {
+	if s.cfg.Speaks(*a.request()) {
 		seen = nil
 	}
 	for {

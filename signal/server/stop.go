@@ -42,7 +42,7 @@ func (s *Server) Restart(ctx context.Context, id signal.ID) (signal.App, error) 
 			return signal.App{}, err
 		}
 		if len(rep.Survivors) > 0 {
-			return signal.App{}, signal.Errorf(signal.CodeStart, "app %d (%s) is not restarted: %s", a.id, a.req.App, stopText(rep))
+			return signal.App{}, signal.Errorf(signal.CodeStart, "app %d (%s) is not restarted: %s", a.id, a.request().App, stopText(rep))
 		}
 		return s.launch(a)
 	})
@@ -131,7 +131,7 @@ func (s *Server) climb(ctx context.Context, a *app, l process.Ladder) (signal.St
 	}
 	if err != nil {
 		_, why := r.proc.Custody()
-		return signal.StopReport{}, signal.Errorf(signal.CodeUnavailable, "app %d (%s) is left alone, because it cannot be verified: %s", a.id, a.req.App, why)
+		return signal.StopReport{}, signal.Errorf(signal.CodeUnavailable, "app %d (%s) is left alone, because it cannot be verified: %s", a.id, a.request().App, why)
 	}
 	rep := signal.StopReport{ID: a.id, Pid: pid, Rung: rungs[p.Rung], ExitCode: p.ExitCode, Survivors: p.Survivors}
 	select {
@@ -153,7 +153,7 @@ func (s *Server) want(ctx context.Context, a *app, w process.Want) {
 	ctx, cancel := context.WithTimeout(ctx, wantTime)
 	defer cancel()
 	if err := a.run.proc.SetWant(ctx, w); err != nil {
-		s.log.Warn("not noted what was asked for", "app", a.req.App, "id", a.id, "err", err)
+		s.log.Warn("not noted what was asked for", "app", a.request().App, "id", a.id, "err", err)
 	}
 }
 
@@ -200,7 +200,7 @@ func (s *Server) askShutdown(ctx context.Context, a *app, r *run, limit time.Dur
 	params := signal.ShutdownParams{TimeoutMS: limit.Milliseconds(), Reason: "stopped by the operator"}
 	err = c.ask(ctx, signal.MethodShutdown, params, nil)
 	if signal.CodeOf(err) == signal.CodeCleanup {
-		s.log.Warn("clean-up of an app failed", "app", a.req.App, "id", a.id, "err", oneLine(err.Error(), maxTold))
+		s.log.Warn("clean-up of an app failed", "app", a.request().App, "id", a.id, "err", oneLine(err.Error(), maxTold))
 		return nil
 	}
 	return err
@@ -232,7 +232,7 @@ func (s *Server) stopAll(ctx context.Context) {
 }
 
 // outlives tells whether an app goes on when the daemon ends in order.
-func (s *Server) outlives(a *app) bool { return a.req.Daemon && !s.cfg.StopAllOnExit }
+func (s *Server) outlives(a *app) bool { return a.request().Daemon && !s.cfg.StopAllOnExit }
 
 // toStop lists the apps that run, and those that left processes behind.
 func (s *Server) toStop() []*app {

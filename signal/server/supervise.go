@@ -3,10 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/signal/process"
@@ -39,7 +36,7 @@ func (k *upkeep) cancelLocked() bool {
 // restarterLocked is the app's, made when it is first needed.
 func (a *app) restarterLocked() *process.Restarter {
 	if a.keep.restarter == nil {
-		a.keep.restarter = process.NewRestarter(a.req.Policy, nil)
+		a.keep.restarter = process.NewRestarter(a.request().Policy, nil)
 	}
 	return a.keep.restarter
 }
@@ -52,21 +49,12 @@ func (a *app) beganLocked() {
 }
 
 // probed reports whether a probe, not the app's own word, makes it ready.
-func (a *app) probed() bool { return a.req.Ready != nil && !a.req.Ready.Signal }
-
-// logLen is where the next run's output begins in the log.
-func (a *app) logLen() int64 {
-	info, err := os.Stat(a.log)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
+func (a *app) probed() bool { return a.request().Ready != nil && !a.request().Ready.Signal }
 
 // probe watches a run's readiness and health until it ends.
 func (s *Server) probe(a *app, r *run, t process.Target) {
 	s.mu.Lock()
-	policy := a.req.Policy
+	policy := a.request().Policy
 	s.mu.Unlock()
 	t.Ping = func(ctx context.Context) error {
 		_, err := s.Ping(ctx, a.id)
@@ -185,7 +173,7 @@ func (s *Server) endUnhealthy(a *app, r *run) {
 	ctx, cancel := r.context(s)
 	defer cancel()
 	if _, err := s.climb(context.WithoutCancel(ctx), a, s.ladder(a)); err != nil {
-		s.log.Warn("stopping an unhealthy app", "app", a.req.App, "id", a.id, "err", err)
+		s.log.Warn("stopping an unhealthy app", "app", a.request().App, "id", a.id, "err", err)
 	}
 }
 
@@ -202,8 +190,11 @@ func (s *Server) afterLocked(a *app, r *run, e process.Exit, wanted bool) (signa
 	if e.Unknown || r.unwell {
 		code = -1
 	}
-	d := a.restarterLocked().Exited(code, process.Uptime(r.proc.StartTicks(), sinceBoot()), wanted && !r.unwell)
-	return s.decideLocked(a, d)
+	var uptime time.Duration
+	if now, err := process.SinceBoot(); err == nil {
+		uptime = process.Uptime(r.proc.StartTicks(), now)
+	}
+	return s.decideLocked(a, a.restarterLocked().Exited(code, uptime, wanted && !r.unwell))
 }
 
 func (s *Server) decideLocked(a *app, d process.Decision) (signal.State, bool) {
@@ -216,15 +207,6 @@ func (s *Server) decideLocked(a *app, d process.Decision) (signal.State, bool) {
 	timer = time.AfterFunc(d.After, func() { s.spawn(func() { s.again(a, timer) }) })
 	a.keep.timer = timer
 	return signal.Waiting, true
-}
-
-// sinceBoot is the kernel's clock that process start times are read from; it does not jump.
-func sinceBoot() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
 }
 
 // again starts an app whose pause is over, unless somebody was faster.
@@ -329,8 +311,8 @@ func (a *app) metLocked(on signal.Condition, v signal.App) (bool, error) {
 			return true, nil
 		}
 	case signal.OnHealthy:
-		if a.req.Health == nil {
-			return false, signal.Errorf(signal.CodeParams, "app %d (%s) has no health probe", a.id, a.req.App)
+		if a.request().Health == nil {
+			return false, signal.Errorf(signal.CodeParams, "app %d (%s) has no health probe", a.id, a.request().App)
 		}
 		if a.keep.wasWell {
 			return true, nil
@@ -356,7 +338,7 @@ func (s *Server) Request(_ context.Context, id signal.ID) (signal.StartRequest, 
 	if a == nil {
 		return signal.StartRequest{}, noApp(id)
 	}
-	return a.req, nil
+	return *a.request(), nil
 }
 
 // SetPolicy replaces the request of an app. Its Policy and Daemon count at once, probes excepted; those, and the
@@ -371,10 +353,10 @@ func (s *Server) SetPolicy(_ context.Context, id signal.ID, r signal.StartReques
 	if a == nil {
 		return noApp(id)
 	}
-	if r.App != a.req.App {
-		return signal.Errorf(signal.CodeParams, "app %d is %q, not %q", id, a.req.App, r.App)
+	if r.App != a.request().App {
+		return signal.Errorf(signal.CodeParams, "app %d is %q, not %q", id, a.request().App, r.App)
 	}
 	a.restarterLocked().SetPolicy(r.Policy)
-	a.req = r
+	a.asked.Store(&r)
 	return nil
 }
