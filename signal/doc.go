@@ -117,13 +117,21 @@
 //	app.commands {id}                     [Command]
 //	app.tell    {id, args: [name, ...]}   what the command answered
 //	app.logs    {id, lines?, follow?}     output ..., then {}
+//	app.attach  {id, columns, rows}       output ..., then {}
+//	app.input   {data: base64}            {}; on the connection of an app.attach
+//	daemon.reexec                         {}
 //	events      {since?, follow?}         entry ..., then {}
 //	exec        {line | args, json?, columns?}  output ..., then {code}
 //
-// The last three stream: before their answer come notifications, in order.
+// app.logs, app.attach, events and exec stream: before their answer come notifications, in order.
 //
 //	output {stream: "stdout" | "stderr", data: base64 of at most 32 KiB}
 //	entry  Event
+//
+// While app.attach is under way the operator types by app.input, one piece after the other's
+// answer, and tells a change of its window by the notification app.size {columns, rows}.
+// app.attach ends when the app's output does. daemon.reexec makes the daemon start itself
+// anew from the program on the disk; apps run on, every connection ends.
 //
 // One connection carries one streaming request at a time. Closing the connection
 // abandons its requests. The Go types of the same names give the members.

@@ -101,6 +101,12 @@ func (o *Operator) WaitReady(ctx context.Context, id ID) error {
 	return o.call(ctx, MethodAppWaitReady, AppParams{ID: id}, nil, nil)
 }
 
+// Reexec makes the daemon start itself anew from the program that is on the disk now, under
+// its pid. Apps run on. It returns when the daemon has agreed, before it happens.
+func (o *Operator) Reexec(ctx context.Context) error {
+	return o.call(ctx, MethodReexec, nil, nil, nil)
+}
+
 // Commands returns what an app may be told.
 func (o *Operator) Commands(ctx context.Context, id ID) ([]Command, error) {
 	var commands []Command

@@ -53,9 +53,15 @@ const (
 	MethodAppCommands  = "app.commands"   // AppParams -> []Command
 	MethodAppTell      = "app.tell"       // TellParams -> the command's result as it is
 	MethodAppLogs      = "app.logs"       // LogsParams -> {}; before the answer: MethodOutput notifications
+	MethodAppAttach    = "app.attach"     // AttachParams -> {}; before the answer: MethodOutput notifications
+	MethodAppInput     = "app.input"      // InputParams -> {}, to the app that the connection is attached to
+	MethodReexec       = "daemon.reexec"  // no parameters -> {}; then the daemon becomes the program that is on the disk now
 	MethodEvents       = "events"         // EventsParams -> {}; before the answer: MethodEntry notifications
 	MethodExec         = "exec"           // ExecRequest -> ExecResult; before the answer: MethodOutput notifications
 )
+
+// MethodAppSize is a notification of an operator that is attached: WindowSize.
+const MethodAppSize = "app.size"
 
 // Notifications to an operator while a streaming request of theirs is under way; one
 // connection carries one such request at a time.
@@ -184,6 +190,17 @@ type AppParams struct {
 type TellParams struct {
 	ID   ID       `json:"id"`
 	Args []string `json:"args"`
+}
+
+// AttachParams names the app whose terminal the operator's becomes, and how large that is.
+type AttachParams struct {
+	ID ID `json:"id"`
+	WindowSize
+}
+
+// InputParams is what was typed: at most MaxOutput bytes, base64 on the wire.
+type InputParams struct {
+	Data []byte `json:"data"`
 }
 
 // LogsRequest chooses what of a log is shown: the last Lines lines (0: all), and with

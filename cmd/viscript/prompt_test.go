@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -93,7 +94,8 @@ func TestDaemonAtTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid := childOf(t, strings.TrimSpace(string(lock)))
+	keeper := childOf(t, strings.TrimSpace(string(lock)))
+	pid := childOf(t, strconv.Itoa(keeper))
 	types("half a line")
 	sees("half a line")
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {

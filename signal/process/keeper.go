@@ -1,3 +1,5 @@
+//go:build linux
+
 package process
 
 import (
@@ -255,6 +257,9 @@ func (k *keeper) close() {
 	k.conns = make(map[*signal.Peer]bool)
 	k.mu.Unlock()
 	k.flush(conns)
+	// Before the connections end with the process: who sees that sees the id free.
+	_ = remove(k.at.path(lockExt))
+	_ = syscall.Flock(keeperLock, syscall.LOCK_UN)
 }
 
 // partingTime is how long viewers have to take the last of the output.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package process
 
 import (
@@ -17,26 +19,52 @@ const lockLook = 5 * time.Millisecond
 // lock takes the lock of the id, waiting as long as patience for another holder to end. The
 // lock belongs to the open file: a keeper that inherits it holds it until its own end.
 func (p place) lock(patience time.Duration) (*os.File, error) {
-	f, err := os.OpenFile(p.path(lockExt), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("process: opening the lock: %w", err)
-	}
 	for end := time.Now().Add(patience); ; time.Sleep(lockLook) {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err != syscall.EWOULDBLOCK && err != syscall.EINTR || time.Now().After(end) {
-			break
+		f, err := p.tryLock()
+		if err == nil || !errors.Is(err, ErrHeld) || time.Now().After(end) {
+			return f, err
 		}
 	}
-	switch {
-	case err == nil:
-		return f, nil
-	case err == syscall.EWOULDBLOCK:
-		err = fmt.Errorf("%w: id %d", ErrHeld, p.id)
-	default:
-		err = fmt.Errorf("process: locking %s: %w", p.path(lockExt), err)
+}
+
+// tryLock takes the lock at once or not at all. A keeper that ends removes the file: one that
+// was opened before and locked after is nobody's lock any more.
+func (p place) tryLock() (*os.File, error) {
+	for {
+		f, err := os.OpenFile(p.path(lockExt), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("process: opening the lock: %w", err)
+		}
+		err = flock(f)
+		if err == nil && p.isLock(f) {
+			return f, nil
+		}
+		f.Close()
+		switch {
+		case err == syscall.EWOULDBLOCK:
+			return nil, fmt.Errorf("%w: id %d", ErrHeld, p.id)
+		case err != nil:
+			return nil, fmt.Errorf("process: locking %s: %w", p.path(lockExt), err)
+		}
 	}
-	f.Close()
-	return nil, err
+}
+
+func flock(f *os.File) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != syscall.EINTR {
+			return err
+		}
+	}
+}
+
+// isLock tells whether f is what the path names now.
+func (p place) isLock(f *os.File) bool {
+	ours, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(p.path(lockExt))
+	return err == nil && os.SameFile(ours, there)
 }
 
 // held tells whether the keeper of the id lives. It makes no lock file.
@@ -46,5 +74,5 @@ func (p place) held() bool {
 		return false
 	}
 	defer f.Close()
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == syscall.EWOULDBLOCK
+	return flock(f) == syscall.EWOULDBLOCK
 }

@@ -33,6 +33,11 @@ type Config struct {
 	Ladder process.Ladder
 	// StopAllOnExit: apps that were started as daemons end with the server too.
 	StopAllOnExit bool
+	// Reexec is called when an operator wants the daemon to start itself anew; it agrees at
+	// once and acts later, by Handover. nil: operators get CodeUnavailable.
+	Reexec func() error
+	// Inherited is what the program that this one replaces has handed over; zero: nothing.
+	Inherited Handed
 	// Keeper is a command that runs process.Keep; nil: this executable with the argument keep.
 	Keeper []string
 	// Audit is told what operators ask; nil: nobody.

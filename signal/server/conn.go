@@ -46,9 +46,10 @@ type conn struct {
 	run       *run
 	mine      []byte // nonces of the hello
 	their     []byte
-	entry     bool   // registered
-	streaming bool   // of an operator: a streaming request is under way
-	dropped   uint64 // lines of log since the last that was written
+	entry     bool     // registered
+	streaming bool     // of an operator: a streaming request is under way
+	viewing   *viewing // of an operator that is attached
+	dropped   uint64   // lines of log since the last that was written
 }
 
 // admit starts serving a connection. On the Unix socket the folder and the mode of the

@@ -29,17 +29,13 @@ const (
 // ErrLocked is in the chain of New's error when another daemon uses the state folder.
 var ErrLocked = errors.New("state folder in use")
 
-// openFolder makes the state folder and takes its lock. The lock goes with the process:
-// one that was killed leaves none behind.
-func openFolder(dir string) (lock *os.File, err error) {
+// openFolder makes the state folder and takes its lock, or takes over the one inherited. The
+// lock goes with the process: one that was killed leaves none behind.
+func openFolder(dir string, inherited *os.File) (lock *os.File, err error) {
 	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("state folder %s: %w (choose another with --state)", dir, err)
 	}
-	lock, err = takeLock(dir)
-	if err != nil {
-		return nil, err
-	}
-	return lock, nil
+	return takeLock(dir, inherited)
 }
 
 func makeFolder(dir string) error {
@@ -78,9 +74,13 @@ func checkFolder(dir string) error {
 	return nil
 }
 
-func takeLock(dir string) (*os.File, error) {
+func takeLock(dir string, inherited *os.File) (f *os.File, err error) {
 	path := filepath.Join(dir, lockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if inherited != nil && isFile(inherited, path) {
+		f, err = duplicate(inherited)
+	} else {
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state folder %s: %w (choose another with --state)", dir, plain(err))
 	}

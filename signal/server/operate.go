@@ -14,7 +14,8 @@ func isOperatorMethod(method string) bool {
 	switch method {
 	case signal.MethodAppStart, signal.MethodAppList, signal.MethodAppPing, signal.MethodAppUsage,
 		signal.MethodAppStop, signal.MethodAppKill, signal.MethodAppRestart, signal.MethodAppWaitReady,
-		signal.MethodAppCommands, signal.MethodAppTell, signal.MethodAppLogs, signal.MethodEvents, signal.MethodExec:
+		signal.MethodAppCommands, signal.MethodAppTell, signal.MethodAppLogs, signal.MethodEvents, signal.MethodExec,
+		signal.MethodAppAttach, signal.MethodAppInput, signal.MethodReexec:
 		return true
 	}
 	return false
@@ -30,8 +31,12 @@ func (c *conn) operate(ctx context.Context, method string, params json.RawMessag
 		return s.listThatFits(ctx)
 	case signal.MethodAppTell:
 		return decoded(params, func(r signal.TellParams) (any, error) { return s.Tell(ctx, r.ID, r.Args) })
-	case signal.MethodAppLogs, signal.MethodEvents, signal.MethodExec:
+	case signal.MethodAppLogs, signal.MethodEvents, signal.MethodExec, signal.MethodAppAttach:
 		return c.stream(ctx, method, params)
+	case signal.MethodAppInput:
+		return decoded(params, func(p signal.InputParams) (any, error) { return struct{}{}, c.input(ctx, p.Data) })
+	case signal.MethodReexec:
+		return struct{}{}, s.reexec()
 	}
 	return decoded(params, func(r signal.AppParams) (any, error) {
 		switch id := r.ID; method {
@@ -75,6 +80,8 @@ func (c *conn) stream(ctx context.Context, method string, params json.RawMessage
 		return decoded(params, func(r signal.LogsParams) (any, error) {
 			return struct{}{}, s.Logs(ctx, r.ID, r.LogsRequest, c.output(ctx, signal.Stdout))
 		})
+	case signal.MethodAppAttach:
+		return decoded(params, func(r signal.AttachParams) (any, error) { return struct{}{}, c.attach(ctx, r) })
 	case signal.MethodEvents:
 		return decoded(params, func(r signal.EventsParams) (any, error) {
 			return struct{}{}, s.Events(ctx, r.Since, r.Follow, func(e signal.Event) error {

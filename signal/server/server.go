@@ -42,6 +42,7 @@ type Server struct {
 	apps     map[signal.ID]*app
 	births   map[signal.ID]chan struct{} // from the start of a process to its entry in the table; then closed
 	stopping bool                        // no more starts
+	handing  bool                        // another program takes over: apps and sockets stay
 	closed   bool                        // no more goroutines
 }
 
@@ -72,13 +73,17 @@ func New(cfg Config) (*Server, error) {
 }
 
 func (s *Server) open() (err error) {
-	if s.lock, err = openFolder(s.cfg.Dir); err != nil {
+	if s.lock, err = openFolder(s.cfg.Dir, s.cfg.Inherited.Lock); err != nil {
 		return err
 	}
-	if s.cfg.TCPAddr != "" {
-		if s.tcp, err = listenTCP(s.cfg.TCPAddr); err != nil {
-			return err
-		}
+	switch {
+	case s.cfg.Inherited.TCP != nil:
+		s.tcp, err = inherit[*net.TCPListener](s.cfg.Inherited.TCP)
+	case s.cfg.TCPAddr != "":
+		s.tcp, err = listenTCP(s.cfg.TCPAddr)
+	}
+	if err != nil {
+		return err
 	}
 	if s.ids, err = openCounter(s.cfg.Dir); err != nil {
 		return err
@@ -90,7 +95,14 @@ func (s *Server) open() (err error) {
 	if err = s.adoptAll(); err != nil {
 		return err
 	}
-	s.unix, err = listenUnix(s.cfg.Dir)
+	if s.cfg.Inherited.Unix != nil {
+		s.unix, err = inherit[*net.UnixListener](s.cfg.Inherited.Unix)
+	} else {
+		s.unix, err = listenUnix(s.cfg.Dir)
+	}
+	if err == nil {
+		s.unix.SetUnlinkOnClose(false)
+	}
 	return err
 }
 
@@ -107,7 +119,8 @@ func (s *Server) TCPAddr() string {
 
 // Run serves until ctx ends. Then it takes no more starts, stops by the ladder, all at once,
 // every app that was not started as a daemon, closes the connections and returns, always
-// nil, when no goroutine is left. The others run on: New finds them again.
+// nil, when no goroutine is left. The others run on: New finds them again. After Handover
+// it returns too.
 func (s *Server) Run(ctx context.Context) error {
 	serving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -169,7 +182,9 @@ func (s *Server) end(ctx context.Context) {
 
 func (s *Server) closeListeners() {
 	if s.unix != nil {
-		_ = os.Remove(s.Socket())
+		if !s.isHanding() {
+			_ = os.Remove(s.Socket())
+		}
 		s.unix.Close()
 	}
 	if s.tcp != nil {

@@ -242,7 +242,7 @@ func (s *Server) toStop() []*app {
 	var out []*app
 	for _, a := range s.apps {
 		custody, _ := a.run.proc.Custody()
-		if custody == process.Unverified || s.outlives(a) {
+		if custody == process.Unverified || s.outlives(a) || s.handing {
 			continue
 		}
 		if a.run.alive() || err == nil && len(a.run.proc.Leftovers(t)) > 0 {
