@@ -61,6 +61,9 @@ func checkRequest(r signal.StartRequest) error {
 	if r.App == "" || len(r.App) > signal.MaxName || oneLine(r.App, signal.MaxName) != r.App {
 		return fmt.Errorf("the name must be 1 to %d bytes of printable text", signal.MaxName)
 	}
+	if err := errors.Join(r.Policy.Check(), r.Limits.Check()); err != nil {
+		return err
+	}
 	size := len(r.Path) + len(r.Dir)
 	for _, arg := range r.Args {
 		size += len(arg) + 1

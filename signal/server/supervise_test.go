@@ -92,7 +92,7 @@ func TestStopDuringThePause(t *testing.T) {
 func TestReadyByProbe(t *testing.T) {
 	s := serve(t, nil)
 	r := shell("sleep 0.2; echo now serving; sleep 100")
-	r.Ready = &sig.Probe{Log: "now serv", Interval: sig.Duration(20 * time.Millisecond)}
+	r.Ready = &sig.Probe{Log: "now serv", Interval: sig.Duration(50 * time.Millisecond)}
 	v := launch(t, s, r)
 	if v.State != sig.Starting {
 		t.Errorf("just started: %s", v.State)
@@ -118,7 +118,7 @@ func TestUnhealthyIsStartedAgain(t *testing.T) {
 	s := serve(t, nil)
 	mark := filepath.Join(t.TempDir(), "well")
 	r := kept(sig.RestartOnFailure, `touch "$0"; sleep 100`, mark)
-	r.Health = &sig.Probe{Command: []string{"/usr/bin/test", "-e", mark}, Interval: sig.Duration(20 * time.Millisecond), Threshold: 2}
+	r.Health = &sig.Probe{Command: []string{"/usr/bin/test", "-e", mark}, Interval: sig.Duration(50 * time.Millisecond), Threshold: 2}
 	v := launch(t, s, r)
 	ctx, cancel := context.WithTimeout(context.Background(), slack)
 	defer cancel()
