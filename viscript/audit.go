@@ -151,6 +151,7 @@ func asked(method string, params json.RawMessage) []string {
 var lookingMethods = []string{
 	signal.MethodAppList, signal.MethodAppPing, signal.MethodAppUsage, signal.MethodAppWaitReady,
 	signal.MethodAppCommands, signal.MethodAppLogs, signal.MethodEvents,
+	signal.MethodAppInput, // what is typed is the app's; that somebody attached is recorded
 }
 
 func outcome(result any, err error) string {

@@ -47,7 +47,7 @@ func TestAuditOperator(t *testing.T) {
 		}
 		return done != nil
 	}
-	for _, method := range []string{signal.MethodAppList, signal.MethodAppPing, signal.MethodAppLogs, signal.MethodEvents} {
+	for _, method := range []string{signal.MethodAppList, signal.MethodAppPing, signal.MethodAppLogs, signal.MethodEvents, signal.MethodAppInput} {
 		if ask(method, signal.AppParams{ID: 1}, nil, nil) {
 			t.Errorf("%s is recorded", method)
 		}

@@ -47,11 +47,7 @@ func runAttach(cmd *cobra.Command, state, word string) error {
 	if err != nil {
 		return err
 	}
-	h, ok := any(operator).(daemonHost)
-	if !ok {
-		return errors.New("attach: this daemon cannot attach terminals")
-	}
-	text, err := attachTerminal(ctx, h, signal.ID(n))
+	text, err := attachTerminal(ctx, operator, signal.ID(n))
 	switch {
 	case ctx.Err() != nil:
 		return exitError{code: exitInterrupted}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/term"
@@ -74,25 +76,45 @@ type Lister interface {
 	List(ctx context.Context) ([]signal.App, error)
 }
 
+// partingWait is how long Parting waits for the end of an app whose output has ended; one that
+// closed its output and goes on is told as it is.
+const partingWait = 2 * time.Second
+
 // Parting says how an Attach ended, for the person at the terminal.
 func Parting(ctx context.Context, h Lister, id signal.ID, detached bool) (string, error) {
+	for end := time.Now().Add(partingWait); ; {
+		a, ok, err := row(ctx, h, id)
+		switch {
+		case err != nil:
+			return "", err
+		case !ok:
+			return fmt.Sprintf("app %d has ended", id), nil
+		case a.Pid == 0 && a.ExitCode != nil:
+			return ending(a), nil
+		case detached:
+			return fmt.Sprintf("detached; app %d (%s) goes on", id, term.Clean(a.App)), nil
+		case time.Now().After(end):
+			return fmt.Sprintf("app %d (%s) prints no more; it is %s", id, term.Clean(a.App), a.State), nil
+		}
+		select {
+		case <-time.After(partingWait / 100):
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// row finds an app in the table.
+func row(ctx context.Context, h Lister, id signal.ID) (a signal.App, ok bool, err error) {
 	all, err := h.List(ctx)
 	if err != nil {
-		return "", err
+		return a, false, err
 	}
-	for _, a := range all {
-		if a.ID != id {
-			continue
-		}
-		if detached && live(a) {
-			return fmt.Sprintf("detached; app %d (%s) goes on", id, term.Clean(a.App)), nil
-		}
-		if !live(a) {
-			return ending(a), nil
-		}
-		return fmt.Sprintf("app %d (%s) is %s", id, term.Clean(a.App), a.State), nil
+	i := slices.IndexFunc(all, func(a signal.App) bool { return a.ID == id })
+	if i < 0 {
+		return a, false, nil
 	}
-	return fmt.Sprintf("app %d has ended", id), nil
+	return all[i], true, nil
 }
 
 // ending says in one line how an app ended.
