@@ -110,6 +110,11 @@ func (c *Console) Exec(ctx context.Context, r signal.ExecRequest, stdout, stderr
 	return c.exec(ctx, r, stdout, stderr, origin{})
 }
 
+// Autostart starts the apps that the configuration wants started with the daemon, and says so.
+func (c *Console) Autostart(ctx context.Context, stdout, stderr io.Writer) int {
+	return c.table.Autostart(ctx, c.env, command.Output{Out: stdout, Err: stderr})
+}
+
 // origin is where a line comes from.
 type origin struct {
 	via    string         // for the audit record; "": whoever calls records it

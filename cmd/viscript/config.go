@@ -149,6 +149,8 @@ func (r *configReader) settings(n *yaml.Node) error {
 			s.VerifyParsing, err = r.truth(k, v)
 		case "runHeadless":
 			s.RunHeadless, err = r.truth(k, v)
+		case "stopAllOnExit":
+			s.StopAll, err = r.truth(k, v)
 		case "metrics":
 			if s.Metrics, err = r.text(k, v); err == nil && s.Metrics != "" {
 				if bad := metrics.CheckAddr(s.Metrics); bad != nil {

@@ -90,6 +90,7 @@ var (
 		{"verboseInput", "log each key typed at the prompt", "false"},
 		{"verifyParsingByPrinting", "print the words of each line before it runs", "false"},
 		{"runHeadless", "never open a window, as --headless", "false"},
+		{"stopAllOnExit", "apps with daemon: true end with the daemon too, instead of going on without it", "false"},
 		{"metrics", "loopback address where Prometheus finds /metrics, as --metrics; empty: off", "\"\""},
 	}
 )

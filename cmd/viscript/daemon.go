@@ -95,8 +95,8 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 			return d.audit.Operator(who, method, params)
 		},
 		Env:    []string{envState + "=" + dir},
-		Speaks: isRole,
-		Log:    log,
+		Speaks: isRole, StopAllOnExit: cfg.Settings.StopAll,
+		Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -200,6 +200,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 // for ctx to end.
 func (d *daemon) attend(ctx context.Context) error {
 	d.greet()
+	d.console.Autostart(ctx, d.stdout, os.Stderr)
 	if d.options.up != "" {
 		d.bringUp(ctx)
 	}

@@ -3,9 +3,8 @@ package app
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"syscall"
+	"runtime"
 )
 
 // ErrNoRelay says that the node cannot take a descriptor here: the program copies itself. It is errors.ErrUnsupported.
@@ -17,13 +16,13 @@ var ErrNoRelay = fmt.Errorf("app: the node takes no descriptors over this connec
 // every few seconds and at the end. tcp stays the caller's to close, but not to use. ErrNoRelay: nothing has happened.
 func (c *Conn) Relay(tcp *net.TCPConn, progress func(up, down uint64)) error {
 	unix, ok := c.nc.(*net.UnixConn)
-	if !ok {
+	if !ok || runtime.GOOS == "windows" {
 		return ErrNoRelay
 	}
 	late := true
 	c.beginning.Do(func() {
 		late = false
-		if err := c.pass(unix, tcp); err != nil {
+		if err := pass(unix, AppendFrame(nil, Begin, nil), tcp); err != nil {
 			c.beginErr = c.lost(err)
 		}
 	})
@@ -55,22 +54,4 @@ func (c *Conn) Relay(tcp *net.TCPConn, progress func(up, down uint64)) error {
 			return nil
 		}
 	}
-}
-
-// pass sends BEGIN with the descriptor of tcp.
-func (c *Conn) pass(unix *net.UnixConn, tcp *net.TCPConn) error {
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var sendErr error
-	err = raw.Control(func(fd uintptr) {
-		frame := AppendFrame(nil, Begin, nil)
-		n, _, err := unix.WriteMsgUnix(frame, syscall.UnixRights(int(fd)), nil)
-		if err == nil && n < len(frame) {
-			err = io.ErrShortWrite
-		}
-		sendErr = err
-	})
-	return errors.Join(err, sendErr)
 }

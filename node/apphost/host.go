@@ -10,7 +10,6 @@ import (
 	"os"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/skycoin/viscript/node/app"
@@ -333,7 +332,7 @@ func (h *Host) offer(nc net.Conn, w *app.Writer, id uint64) error {
 		return nil // the time for it has passed
 	}
 	unix, ok := nc.(*net.UnixConn)
-	if !ok {
+	if !ok || !havePairs {
 		return w.Frame(app.Incoming, app.AppendIncoming(nil, id, st.Remote(), st.Target()))
 	}
 	ours, theirs, err := socketPair()
@@ -347,12 +346,7 @@ func (h *Host) offer(nc net.Conn, w *app.Writer, id uint64) error {
 		ours.Close()
 		return nil
 	}
-	frame := app.AppendFrame(nil, app.Incoming, app.AppendIncoming(nil, 0, st.Remote(), st.Target()))
-	n, _, err := unix.WriteMsgUnix(frame, syscall.UnixRights(int(theirs.Fd())), nil)
-	if err == nil && n < len(frame) {
-		_, err = unix.Write(frame[n:])
-	}
-	return err
+	return app.Pass(unix, app.Incoming, app.AppendIncoming(nil, 0, st.Remote(), st.Target()), theirs)
 }
 
 // adopt pumps a stream over a connection that an app is given.
@@ -377,21 +371,6 @@ func (h *Host) adopt(nc net.Conn, st Stream) bool {
 		p.run()
 	})
 	return true
-}
-
-// socketPair makes two connected Unix sockets, ours as a connection.
-func socketPair() (ours net.Conn, theirs *os.File, err error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	mine := os.NewFile(uintptr(fds[0]), "stream of an app")
-	defer mine.Close()
-	theirs = os.NewFile(uintptr(fds[1]), "stream for an app")
-	if ours, err = net.FileConn(mine); err != nil {
-		theirs.Close()
-	}
-	return ours, theirs, err
 }
 
 // refuse resets a stream that still waits for its app.

@@ -16,11 +16,9 @@ const dataAt = framesAt + dataHeader
 // ReadFrom implements io.ReaderFrom: what r gives leaves without another copy, until r's end (nil). While
 // r, if it has a descriptor, gives nothing, no buffer is held. Errors: *wire.Refused when the stream is over, else r's.
 func (st *Stream) ReadFrom(r io.Reader) (total int64, err error) {
-	var raw syscall.RawConn
-	if sc, ok := r.(syscall.Conn); ok {
-		if raw, err = sc.SyscallConn(); err != nil {
-			return 0, err
-		}
+	raw, err := rawOf(r)
+	if err != nil {
+		return 0, err
 	}
 	for {
 		n, err := st.takeCredit(spanData)
@@ -73,35 +71,6 @@ func (st *Stream) move(r io.Reader, raw syscall.RawConn, n int) (m int, err erro
 	}
 	st.s.sendInPlace(st.id, (*span)[:cap(*span)], m)
 	return m, err
-}
-
-// readReady waits until the descriptor has data, without a buffer, and then reads up to n bytes into one.
-func readReady(raw syscall.RawConn, n int) (span *[]byte, m int, err error) {
-	waitErr := raw.Read(func(fd uintptr) bool {
-		span = spans.Get().(*[]byte)
-		for {
-			m, err = syscall.Read(int(fd), (*span)[dataAt:dataAt+n:cap(*span)])
-			if err != syscall.EINTR {
-				break
-			}
-		}
-		if err == syscall.EAGAIN {
-			spans.Put(span)
-			span = nil
-			return false
-		}
-		return true
-	})
-	switch {
-	case waitErr != nil:
-		if span != nil {
-			spans.Put(span)
-		}
-		return nil, 0, waitErr
-	case err == nil && m == 0:
-		err = io.EOF
-	}
-	return span, m, err
 }
 
 // sendInPlace sends the n bytes at dataAt of b, at most spanData, as one or two records built around them.

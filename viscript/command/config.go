@@ -57,6 +57,7 @@ type Settings struct {
 	VerboseInput  bool   // log each key of the prompt
 	VerifyParsing bool   // print the words of each line before it is run
 	RunHeadless   bool   // as --headless
+	StopAll       bool   // apps with daemon: true end with the daemon too
 	Metrics       string // where Prometheus finds the daemon's numbers, HOST:PORT on a loopback address; "" off
 }
 

@@ -1,0 +1,13 @@
+//go:build !unix
+
+package app
+
+import (
+	"net"
+	"syscall"
+)
+
+func pass(*net.UnixConn, []byte, syscall.Conn) error { return ErrNoRelay }
+
+// Pass fails: descriptors do not travel here.
+func Pass(*net.UnixConn, Kind, []byte, syscall.Conn) error { return ErrNoRelay }

@@ -1,0 +1,16 @@
+//go:build !unix
+
+package session
+
+import (
+	"errors"
+	"io"
+	"syscall"
+)
+
+// rawOf is nil: every reader is read plainly here.
+func rawOf(io.Reader) (syscall.RawConn, error) { return nil, nil }
+
+func readReady(syscall.RawConn, int) (span *[]byte, m int, err error) {
+	return nil, 0, errors.ErrUnsupported
+}
