@@ -61,13 +61,16 @@ func (p *Process) withoutKeeper() {
 func (p *Process) watchFromAfar() {
 	p.change(func() { p.custody = Lost })
 	close(p.lost)
+	out := p.rescueOutput()
+	defer out.leave()
 	exit := Exit{Code: -1, Unknown: true, Why: "its keeper was killed, and it ended before anybody could look"}
 	if p.pidfd >= 0 {
-		if p.awaitEnd() != nil {
+		if p.awaitEnd() != nil || p.ctx.Err() != nil {
 			return // released
 		}
 		exit = exitFromAfar(p.pidfd)
 	}
+	out.settle()
 	exit.At = time.Now()
 	p.rememberGroup()
 	_ = p.at.writeEnding(Ending{App: p.record.App, Boot: p.record.Boot, Exit: exit})

@@ -159,11 +159,11 @@ func (k *keeper) start(p startParams) (err error) {
 		k.closeSocket()
 		return err
 	}
-	k.out.start()
 	k.record = Record{
 		ID: p.ID, Boot: k.boot, Keeper: Identity{own.Pid, own.Start}, App: k.child.id, Started: k.child.started,
-		Want: Up, Log: p.Log, Mark: p.Mark, Pty: p.Pty, Request: p.Request,
+		Want: Up, Log: p.Log, Mark: p.Mark, Pty: p.Pty, Pipe: k.out.pipeName(), Caps: p.Caps, Request: p.Request,
 	}
+	k.out.start()
 	if err := k.at.writeRecord(k.record); err != nil {
 		// It runs: a daemon that comes later asks for the record over the socket.
 		k.out.say(fmt.Sprintf("[viscript: %v]", err))

@@ -97,16 +97,16 @@ func (k *keeper) beginStop(name string) *climbing {
 func (k *keeper) endStop(name string, rep Report) {
 	k.mu.Lock()
 	delete(k.climbs, name)
-	told := k.ending != nil && rep.Rung != Gone
-	if told {
-		e := *k.ending
-		e.Stopped, e.Report = true, &rep
-		k.ending = &e
+	if k.ending == nil || rep.Rung == Gone {
+		k.mu.Unlock()
+		return
 	}
+	e := *k.ending
+	e.Stopped, e.Report = true, &rep
+	k.ending = &e
 	k.mu.Unlock()
-	if told {
-		k.writeEnding()
-	}
+	k.writeEnding()
+	k.tell(methodEnded, e)
 }
 
 // awaitAnswer returns when the daemon says that asking was in vain, with an error, or the app

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/creack/pty"
@@ -51,28 +52,63 @@ type output struct {
 	wait *time.Timer
 }
 
-// openOutput makes the pipe, or the terminal of the given size, and opens the log.
-func openOutput(log string, caps signal.LogCaps, terminal bool, size signal.WindowSize) (*output, error) {
-	o := &output{
-		pty: terminal, scroll: newScroll(),
+func newOutput(log *logFile) *output {
+	return &output{
+		log: log, scroll: newScroll(),
 		pumped: make(chan struct{}), recorded: make(chan struct{}), missed: make(chan struct{}, 1),
 	}
-	var err error
-	if o.log, err = openLogFile(log, caps); err != nil {
+}
+
+// openOutput makes the pipe, or the terminal of the given size, and opens the log.
+func openOutput(log string, caps signal.LogCaps, terminal bool, size signal.WindowSize) (*output, error) {
+	file, err := openLogFile(log, caps)
+	if err != nil {
 		return nil, err
 	}
+	o := newOutput(file)
 	if terminal {
+		o.pty = true
 		if o.file, o.app, err = pty.Open(); err == nil {
 			err = o.resize(size)
 		}
 	} else {
-		o.file, o.app, err = os.Pipe()
+		o.file, o.app, err = openPipe()
 	}
 	if err != nil {
 		o.close()
 		return nil, fmt.Errorf("process: opening the output: %w", err)
 	}
 	return o, nil
+}
+
+// openPipe makes a pipe whose other end can be read too: whoever has it open keeps the pipe
+// alive. When the keeper is killed its app is not, by SIGPIPE, at the next line it prints:
+// it goes on until the pipe is full, and a daemon can find the pipe and read on.
+func openPipe() (ours, theirs *os.File, err error) {
+	ours, w, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer w.Close()
+	// Not by os.OpenFile: that would make it non-blocking, for the app too.
+	fd, err := syscall.Open(fmt.Sprintf("/proc/self/fd/%d", w.Fd()), syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return ours, nil, err
+	}
+	return ours, os.NewFile(uintptr(fd), "output"), nil
+}
+
+// pipeName is what /proc shows of everybody who has the pipe; empty for a terminal.
+func (o *output) pipeName() string {
+	if o.pty {
+		return ""
+	}
+	name := ""
+	_ = o.control(func(fd int) (err error) {
+		name, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+		return err
+	})
+	return name
 }
 
 func (o *output) close() {
@@ -86,7 +122,9 @@ func (o *output) close() {
 
 // start begins to carry; the app has its end.
 func (o *output) start() {
-	o.app.Close()
+	if o.app != nil {
+		o.app.Close()
+	}
 	go o.pump()
 	go o.record()
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/skycoin/viscript/signal"
 )
 
 // Suffixes of the files of one id in the run folder.
@@ -58,6 +60,8 @@ type Record struct {
 	Log     string          `json:"log"`
 	Mark    string          `json:"mark"`
 	Pty     bool            `json:"pty,omitempty"`
+	Pipe    string          `json:"pipe,omitempty"` // of the output, as /proc shows it
+	Caps    signal.LogCaps  `json:"caps,omitzero"`
 	Request json.RawMessage `json:"request,omitempty"` // Spec.Request
 }
 

@@ -71,7 +71,6 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	a.op <- struct{}{}
 	r := &run{proc: p, over: make(chan struct{}), left: make(chan struct{}), cpuAt: p.Started(), tokenFile: s.tokenFile(a.id)}
 	r.token, _ = signal.ReadToken(r.tokenFile) // without it the app cannot register any more
-	r.stopping, _ = p.Stopping()
 	a.run = r
 	s.ids.atLeast(uint64(a.id))
 	custody, why := p.Custody()
@@ -100,10 +99,11 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 const unknownApp = "?"
 
 func (s *Server) foundState(a *app, c process.Custody) signal.State {
+	stopping, _ := a.run.proc.Stopping()
 	switch {
 	case c == process.Unverified:
 		return signal.Unverified
-	case a.run.stopping:
+	case stopping:
 		return signal.Stopping
 	case s.cfg.Speaks(*a.request()):
 		return signal.Unreachable // until it connects again
@@ -159,7 +159,7 @@ func (s *Server) endedBefore(a *app, r *run, last string) {
 // keeperLost says that an app runs on by itself.
 func (s *Server) keeperLost(a *app, r *run) {
 	s.mu.Lock()
-	a.reason = "its keeper was killed: it runs on, and what it prints is lost"
+	a.reason = "its keeper was killed: it runs on; what the keeper had not written of its output is lost"
 	v := a.view()
 	s.mu.Unlock()
 	s.log.Warn("keeper of an app was killed", "app", v.App, "id", v.ID, "pid", v.Pid)

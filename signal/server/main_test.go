@@ -49,9 +49,33 @@ func TestMain(m *testing.M) {
 			os.Getenv("SIGNAL_CLIENT_ID"), os.Getenv("SIGNAL_SERVER_ADDRESS"), os.Getenv("EXTRA"))
 	case "crowd":
 		comeInCrowds()
+	case "daemon":
+		beDaemon()
+	case "counter": // prints what must not get lost
+		for i := 0; ; i++ {
+			fmt.Println("line", i)
+			time.Sleep(time.Millisecond)
+		}
+	case "until": // ends as told, once a file is there
+		for _, err := os.Stat(os.Getenv("GO")); err != nil; _, err = os.Stat(os.Getenv("GO")) {
+			time.Sleep(5 * time.Millisecond)
+		}
+		code, _ := strconv.Atoi(os.Getenv("CODE"))
+		os.Exit(code)
 	default:
 		raw(role)
 	}
+}
+
+// beDaemon serves a state folder until it is killed or asked to end.
+func beDaemon() {
+	s, err := New(Config{Dir: os.Getenv("DIR"), TCPAddr: "127.0.0.1:0", Ladder: process.Ladder{Ask: slack, Term: slack, Kill: slack}})
+	if err != nil {
+		fatal(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	s.Run(ctx)
 }
 
 // comeInCrowds registers as many apps, each on a connection of its own.

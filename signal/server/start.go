@@ -306,11 +306,44 @@ func (s *Server) watch(a *app, r *run) {
 			lost = nil
 		case <-r.proc.Done():
 			s.ended(a, r, r.proc.Exit())
+			s.hearReport(a, r)
 			return
 		case <-r.left:
 			return
 		}
 	}
+}
+
+// hearReport waits for the outcome of a stop that was not this server's: an earlier daemon
+// began it, or somebody asked the keeper itself to end.
+func (s *Server) hearReport(a *app, r *run) {
+	byOthers, rep := r.proc.Stopping()
+	if !byOthers || s.isStoppedBy(r) {
+		return
+	}
+	if rep == nil {
+		select {
+		case <-r.proc.Gone():
+		case <-r.left:
+		}
+		_, rep = r.proc.Stopping()
+	}
+	s.mu.Lock()
+	v, same := a.view(), a.run == r
+	s.mu.Unlock()
+	switch {
+	case rep != nil && same:
+		s.noteStop(a, signal.StopReport{ID: a.id, Pid: r.proc.Pid(), Rung: rungs[rep.Rung], ExitCode: rep.ExitCode, Survivors: rep.Survivors})
+	case same:
+		s.emit(v, kindExited, v.Reason)
+	}
+}
+
+// isStoppedBy tells whether this server wanted the end.
+func (s *Server) isStoppedBy(r *run) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return r.stopping
 }
 
 // seenAlive is for programs that do not register.
@@ -347,7 +380,7 @@ func (s *Server) ended(a *app, r *run, e process.Exit) {
 		c.peer.Close()
 	}
 	s.log.Info("app ended", "app", v.App, "id", v.ID, "code", e.Code)
-	if !wanted { // a stop reports itself, with its rung
+	if !wanted && !byOthers { // a stop reports itself, with its rung
 		s.emit(v, kind, v.Reason)
 	}
 }
