@@ -118,6 +118,8 @@ func (d *demo) configure(t *testing.T) {
 		t.Fatal("config.yaml: the demo's exit has changed")
 	}
 	text = bytes.Replace(text, []byte(loopback), []byte(loopback+`, "--allow-target", "[::1]:*"`), 1)
+	// The test is to see the end of everything; without the setting the apps go on without their daemon.
+	text = bytes.Replace(text, []byte("runHeadless: false"), []byte("runHeadless: false\n  stopAllOnExit: true"), 1)
 	path := filepath.Join(d.dir, "config.yaml")
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
