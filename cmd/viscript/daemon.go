@@ -37,6 +37,7 @@ type daemon struct {
 	console *viscript.Console
 	audit   *viscript.Audit
 	op      *operation
+	anew    anew
 	stdin   *os.File
 	stdout  *os.File
 }
@@ -63,7 +64,10 @@ func catchSignals() (stop func(), c chan os.Signal) {
 }
 
 func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
-	d := &daemon{options: o, stdin: os.Stdin, stdout: os.Stdout}
+	d := &daemon{options: o, stdin: os.Stdin, stdout: os.Stdout, anew: anew{wanted: make(chan struct{}, 1)}}
+	handed := takeHanded()
+	defer handed.Close()
+	d.anew.handed = handed.Lock != nil
 	path, err := findConfig(o.config)
 	if err != nil {
 		return nil, err
@@ -97,6 +101,8 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 		Env:    []string{envState + "=" + dir},
 		Speaks: isRole, StopAllOnExit: cfg.Settings.StopAll,
 		Log: log,
+
+		Reexec: d.anew.agree, Inherited: handed,
 	})
 	if err != nil {
 		return nil, err
@@ -184,6 +190,13 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 	case <-signals:
 	case <-d.console.Done():
 		time.Sleep(answerTime)
+	case <-d.anew.wanted:
+		time.Sleep(answerTime)
+		d.op.say("RELOADING=1", "STATUS=being replaced")
+		cancel()
+		work.Wait()
+		d.op.close()
+		return d.replace(ended)
 	case failed = <-person:
 	case failed = <-ended:
 		ended <- nil // for stop
@@ -201,7 +214,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 func (d *daemon) attend(ctx context.Context) error {
 	d.greet()
 	d.console.Autostart(ctx, d.stdout, os.Stderr)
-	if d.options.up != "" {
+	if d.options.up != "" && !d.anew.handed { // the daemon before has done it
 		d.bringUp(ctx)
 	}
 	if ctx.Err() == nil && isTerminal(d.stdin) && isTerminal(d.stdout) {
@@ -259,10 +272,14 @@ func (d *daemon) statuses(ctx context.Context) []signal.App {
 	}
 }
 
-// stop ends the server with all its apps; another signal meanwhile kills them.
+// stop ends the server with the apps that do not outlive it; another signal meanwhile kills them.
 func (d *daemon) stop(endServing func(), ended <-chan error, signals <-chan os.Signal) {
-	if n := d.running(); n > 0 {
-		fmt.Fprintf(d.stdout, "stopping %d apps...\n", n)
+	ends, stays := d.server.Parting()
+	if ends > 0 {
+		fmt.Fprintf(d.stdout, "stopping %d apps...\n", ends)
+	}
+	if stays > 0 {
+		fmt.Fprintf(d.stdout, "%d apps run on (daemon: true); the next daemon finds them\n", stays)
 	}
 	endServing()
 	for {
@@ -274,17 +291,4 @@ func (d *daemon) stop(endServing func(), ended <-chan error, signals <-chan os.S
 			d.server.Hurry()
 		}
 	}
-}
-
-func (d *daemon) running() (n int) {
-	apps, err := d.server.List(context.Background()) // answers from memory
-	if err != nil {
-		return 0
-	}
-	for _, a := range apps {
-		if a.Ended == nil {
-			n++
-		}
-	}
-	return n
 }

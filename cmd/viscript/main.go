@@ -84,6 +84,7 @@ func rootCommand() (root *cobra.Command, began *bool) {
 	config := configCommand()
 	config.AddCommand(systemdCommand())
 	root.AddCommand(execCommand(), attachCommand(), config, manCommand(), versionCommand())
+	addReexec(root)
 	addRoles(root)
 	return root, began
 }

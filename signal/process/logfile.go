@@ -263,19 +263,23 @@ func (l *logFile) fail(err error) {
 // rotate moves every file one further and drops the oldest.
 func (l *logFile) rotate() error {
 	l.close()
-	for i := l.caps.Count; i <= l.caps.Count+1; i++ { // the cap may have been two higher before
-		if err := remove(older(l.path, i)); err != nil {
+	for i := l.caps.Count; ; i++ { // the cap may have been higher before
+		err := os.Remove(older(l.path, i))
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("rotating the log: %w", err)
+		}
+	}
+	if l.caps.Count == 1 {
+		if err := remove(l.path); err != nil {
 			return fmt.Errorf("rotating the log: %w", err)
 		}
 	}
 	for i := l.caps.Count - 1; i > 0; i-- {
 		err := os.Rename(older(l.path, i-1), older(l.path, i))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("rotating the log: %w", err)
-		}
-	}
-	if l.caps.Count == 1 {
-		if err := remove(l.path); err != nil {
 			return fmt.Errorf("rotating the log: %w", err)
 		}
 	}

@@ -234,6 +234,24 @@ func (s *Server) stopAll(ctx context.Context) {
 // outlives tells whether an app goes on when the daemon ends in order.
 func (s *Server) outlives(a *app) bool { return a.request().Daemon && !s.cfg.StopAllOnExit }
 
+// Parting tells how many running apps an orderly end of the server would end, and how many
+// would run on.
+func (s *Server) Parting() (ends, stays int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.apps {
+		custody, _ := a.run.proc.Custody()
+		switch {
+		case !a.run.alive() || custody == process.Unverified:
+		case s.outlives(a):
+			stays++
+		default:
+			ends++
+		}
+	}
+	return ends, stays
+}
+
 // toStop lists the apps that run, and those that left processes behind.
 func (s *Server) toStop() []*app {
 	t, err := s.procs.After(time.Now())

@@ -200,10 +200,13 @@ func (s *Server) afterLocked(a *app, r *run, e process.Exit, wanted bool) (signa
 }
 
 func (s *Server) decideLocked(a *app, d process.Decision) (signal.State, bool) {
-	a.keep.note = d.Reason
+	if d.Verdict == process.BreakerOpen {
+		a.reason += "; " + d.Reason
+	}
 	if d.Verdict != process.StartAgain || s.stopping {
 		return "", false
 	}
+	a.keep.note = d.Reason
 	a.keep.next = time.Now().Add(d.After)
 	var timer *time.Timer
 	timer = time.AfterFunc(d.After, func() { s.spawn(func() { s.again(a, timer) }) })
@@ -263,7 +266,7 @@ func (s *Server) stay(a *app) bool {
 	if !a.keep.cancelLocked() {
 		return false
 	}
-	a.keep.note = "it was stopped by request"
+	a.keep.note = ""
 	a.setState(signal.Exited)
 	return true
 }

@@ -26,7 +26,7 @@ func TestRestartOnFailureUntilTheBreakerOpens(t *testing.T) {
 	r.Breaker = sig.Breaker{Starts: 4, Window: sig.Duration(time.Minute)}
 	v := launch(t, s, r)
 	v = awaitState(t, s, v.ID, sig.Failed)
-	if v.Restarts != 3 || v.ExitCode == nil || *v.ExitCode != 3 || !strings.Contains(v.WaitsFor, "not started again") {
+	if v.Restarts != 3 || v.ExitCode == nil || *v.ExitCode != 3 || !strings.Contains(v.Reason, "not started again") {
 		t.Errorf("after the breaker opened: %+v", v)
 	}
 	began := 0
