@@ -7,8 +7,8 @@
 For root on Linux (Debian for what is installed when it is missing: the package supervisor
 by apt, pm2 by npm into a temporary prefix). Python's standard library only. Each test of
 each launcher has a temporary folder of its own, and every wait has an end. Processes are
-found by that folder in their environment, arguments or executable, and are ended by pidfd:
-nothing else is ever signalled.
+found by that folder in a variable of their environment, or as where their executable is,
+and are ended by pidfd: nothing else is ever signalled.
 """
 
 import argparse
@@ -28,9 +28,11 @@ STEADY = 5  # apps that go on in the crash test
 CODE = 42  # of the app that ends while there is no launcher
 GRACE = 2  # seconds of politeness in the stop test
 LINES, LINE_BYTES = 2_000_000, 100  # of the flood, the newline included
+FLOOD_RUNS = 3
+NEVER = float("inf")
 LOOP_SECONDS = 25
 MANY = 200
-IDLE_SECONDS = 10
+IDLE_SECONDS = 30  # pm2 looks after its apps every 30 s
 COMMAND_SECONDS = 120  # the longest any command of a launcher may take
 
 
@@ -61,10 +63,10 @@ def executable(pid):
 
 def started_in(folder):
     """pid -> start ticks of all that was started for the test of this folder."""
-    found, mark = {}, folder.encode()
+    found, mark = {}, f"{MARK}={folder}".encode()
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        texts = read(f"/proc/{pid}/environ", "rb") + read(f"/proc/{pid}/cmdline", "rb")
-        if pid != os.getpid() and (mark in texts or executable(pid).startswith(folder)):
+        variables = read(f"/proc/{pid}/environ", "rb").split(b"\0")
+        if mark in variables or executable(pid).startswith(folder + "/"):
             if (ticks := start_ticks(pid)) is not None:
                 found[pid] = ticks
     return found
@@ -216,6 +218,11 @@ class Ours(Launcher):
     def exec(self, *words):
         return self.command(self.tool, "exec", "--json", "--state", os.path.join(self.folder, "state"), *words)
 
+    def ask(self, *words):
+        """Does not wait for the answer."""
+        subprocess.Popen([self.tool, "exec", "--state", os.path.join(self.folder, "state"), *words], env=self.env,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def rows(self, name=None, ended=True):
         words = ["list_apps", "-a"] if ended else ["list_apps"]
         rows = json.loads(self.exec(*words) or "[]") or []
@@ -244,7 +251,8 @@ class Ours(Launcher):
         if not rows:
             return "unknown"
         last = max(rows, key=lambda r: r["id"])
-        return last["state"] + (f" ({last['reason']})" if last.get("reason") else "")
+        more = [last.get("reason"), last.get("next_start") and "will be started again"]
+        return ", ".join([last["state"], *filter(None, more)])
 
     def knows_exit(self, name):
         return any(r.get("exit_code") == CODE for r in self.rows(name))
@@ -359,12 +367,15 @@ class Pm2(Launcher):
 
 
 def up(launcher, condition, seconds, pause=0.05):
-    """Launches and waits for the condition. Ours is asked for its group if nothing starts by itself."""
+    """Launches, and waits until the condition holds; False: it never did."""
     launcher.launch()
     if isinstance(launcher, Ours) and not wait_for(lambda: launcher.rows() or condition(), 3):
-        launcher.exec("up", "all")
+        print("  nothing started by itself: `up all`", file=sys.stderr)
+        launcher.ask("up", "all")
     if not wait_for(condition, seconds, pause):
-        print(f"  {type(launcher).__name__}: not up after {seconds} s", file=sys.stderr)
+        print(f"  {type(launcher).__name__}: not there after {seconds} s", file=sys.stderr)
+        return False
+    return True
 
 
 def test_crash(make):
@@ -386,13 +397,13 @@ def test_crash(make):
         time.sleep(3)
         after = sum(len(running(a.script)) for a in steady)
         same = sum(l.managed(a.name) in before[a.name] for a in steady)
-        yield f"crash: `kill -9` of the launcher, {STEADY} apps alive before; alive without it", survived
-        yield f"crash: processes of these {STEADY} apps after it was started again", after
-        yield "crash: of them known to it under their old pid", same
+        yield f"crash: alive of {STEADY} apps after `kill -9` of the launcher", survived
+        yield f"crash: processes of these {STEADY} apps after it was started again ({STEADY} is right)", after
+        yield "crash: of them under its care with the pid of before", same
         yield f"crash: exit code {CODE} of an app that ended meanwhile", "known" if l.knows_exit("ends") else "not known"
         l.stop_all()
         time.sleep(1)
-        yield "crash: left after it stopped all of its apps", sum(len(running(a.script)) for a in steady)
+        yield "crash: processes left after it stopped all of its apps", sum(len(running(a.script)) for a in steady)
 
 
 TREE = """
@@ -477,20 +488,29 @@ class Flood:
         return sum(map(os.path.getsize, self.paths)) >= LINES * LINE_BYTES
 
 
+def flood(make, line):
+    """One flood: (seconds, lines lost, lines cut, peak RSS of the launcher and of its helper in kB)."""
+    with make(lambda d: [App(d, "flood", f"date +%s.%N > {d}/began\nexec {line.format(folder=d)}")]) as l:
+        flood_file(os.path.join(l.folder, "flood.txt"))
+        f = Flood(l)
+        whole = up(l, f.complete, 60, pause=0.01)
+        took = time.time() - float(read(f"{l.folder}/began") or "nan") if whole else NEVER
+        main = f.peak.pop(l.pid(), 0)
+        return took, *check_lines(l.log("flood")), main, max(f.peak.values(), default=0)
+
+
 def test_flood(make):
+    megabytes = LINES * LINE_BYTES / 1e6
     for how, line in FLOODS.items():
-        app = lambda d: [App(d, "flood", f"date +%s.%N > {d}/began\nexec {line.format(folder=d)}")]
-        with make(app) as l:
-            flood_file(os.path.join(l.folder, "flood.txt"))
-            f, megabytes = Flood(l), LINES * LINE_BYTES / 1e6
-            up(l, f.complete, 120, pause=0.01)
-            took = time.time() - float(read(f"{l.folder}/began") or "nan")
-            lost, cut = check_lines(l.log("flood"))
-            main = f.peak.pop(l.pid(), 0)
-            helper = f"{max(f.peak.values()) / 1024:.0f} MB" if f.peak else "none"
-            yield f"flood {how}: seconds until {megabytes:.0f} MB were in the log", f"{took:.1f} ({megabytes / took:.0f} MB/s)"
-            yield f"flood {how}: lines lost, lines cut, of {LINES:,}", f"{lost:,}, {cut:,}"
-            yield f"flood {how}: peak RSS of the launcher, of its helper", f"{main / 1024:.0f} MB, {helper}"
+        took, lost, cut, main, helper = zip(*(flood(make, line) for _ in range(FLOOD_RUNS)))
+        middle = sorted(took)[FLOOD_RUNS // 2]
+        yield (f"flood {how}: seconds until {megabytes:.0f} MB were in the log, median (range) of {FLOOD_RUNS} runs",
+               f"{middle:.1f} ({min(took):.1f} to {max(took):.1f}), {megabytes / middle:.0f} MB/s".replace("inf", "never"))
+        bad = sum(map(bool, map(sum, zip(lost, cut))))
+        yield f"flood {how}: lines lost, lines cut, of {LINES:,} in each run", f"{sum(lost):,}, {sum(cut):,}" + (
+            f" (in {bad} of {FLOOD_RUNS} runs)" if bad else "")
+        yield f"flood {how}: peak RSS of the launcher, of its helper", f"{max(main) / 1024:.0f} MB, " + (
+            f"{max(helper) / 1024:.0f} MB" if max(helper) else "none")
 
 
 def test_loop(make):
@@ -515,8 +535,9 @@ def test_many(make):
         time.sleep(IDLE_SECONDS)
         used = cpu_seconds([main, *helpers]) - before
         private = sum(map(private_kb, helpers))
+        rss = f"{status_kb(main, 'VmRSS') / 1024:.0f} MB ({private_kb(main) / 1024:.0f} MB)"
         yield f"{MANY} apps: seconds from launch until all are up", f"{took:.1f}"
-        yield f"{MANY} apps: RSS of the launcher (private)", f"{status_kb(main, 'VmRSS') / 1024:.0f} MB ({private_kb(main) / 1024:.0f} MB)"
+        yield f"{MANY} apps: RSS of the launcher (private)", rss
         yield f"{MANY} apps: helper processes, their private memory", (
             f"{len(helpers)}, {private / 1024:.0f} MB ({private / 1024 / len(helpers):.1f} MB each)" if helpers else "0")
         yield f"{MANY} apps: CPU of all that over {IDLE_SECONDS} s of idling", f"{used * 1000:.0f} ms"
@@ -562,15 +583,26 @@ def find_pm2(root):
 
 
 def table(results):
-    names = [n for n in LAUNCHERS if n in results]
-    rows = [w for n in names for w in results[n]["rows"]]
-    order = sorted(dict.fromkeys(rows), key=lambda w: [w.startswith(t) for t in ("crash:", "stop", "flood", "crash loop", str(MANY))], reverse=True)
-    heads = [results[n]["version"] for n in names]
-    out = ["| | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(heads)]
-    for what in order:
-        out.append(f"| {what} | " + " | ".join(str(results[n]["rows"].get(what, "not run")) for n in names) + " |")
+    names = [n for n in LAUNCHERS if results.get(n)]
+    rows = {}  # in the order in which the tests yield them
+    for test in TESTS:
+        for n in names:
+            rows.update(dict.fromkeys(results[n]["rows"].get(test, {}), test))
+    out = ["| | " + " | ".join(results[n]["version"] for n in names) + " |", "| --- |" + " --- |" * len(names)]
+    for what, test in rows.items():
+        out.append(f"| {what} | " + " | ".join(str(results[n]["rows"].get(test, {}).get(what, "-")) for n in names) + " |")
     kernel = ".".join(os.uname().release.split(".")[:2])
-    return f"{os.cpu_count()} cores, kernel {kernel}, one run each.\n\n" + "\n".join(out)
+    return f"{os.cpu_count()} cores, kernel {kernel}.\n\n" + "\n".join(out)
+
+
+def put(path, text):
+    """Replaces what stands between the marks in a Markdown file."""
+    before, begin, rest = read(path).partition("<!-- table -->\n")
+    _, end_mark, after = rest.partition("<!-- end of table -->\n")
+    if not end_mark:
+        sys.exit(f"{path} has no <!-- table --> and <!-- end of table -->, each on a line of its own")
+    with open(path, "w") as f:
+        f.write(before + begin + text + "\n" + end_mark + after)
 
 
 def main():
@@ -580,8 +612,10 @@ def main():
     p.add_argument("--only", default=",".join(LAUNCHERS), help="launchers, default %(default)s")
     p.add_argument("--tests", default=",".join(TESTS), help="tests, default %(default)s")
     p.add_argument("--results", metavar="FILE", help="JSON with the figures so far; what runs now is added")
+    p.add_argument("--write", metavar="FILE", help="a Markdown file whose table, between two marks, is replaced")
     o = p.parse_args()
     results = json.loads(read(o.results) or "{}") if o.results else {}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # takes all down on the way
     root = tempfile.mkdtemp(prefix="launcher-")
     try:
         for name in o.only.split(","):
@@ -594,15 +628,22 @@ def main():
             kept["version"] = kind.version(tool)
             for test in o.tests.split(","):
                 print(f"{name}: {test}, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
-                for what, figure in TESTS[test](Maker(kind, tool, root)):
-                    kept["rows"][what] = figure
-                    print(f"  {what}: {figure}", file=sys.stderr)
+                try:
+                    rows = kept["rows"][test] = {}
+                    for what, figure in TESTS[test](Maker(kind, tool, root)):
+                        rows[what] = figure
+                        print(f"  {what}: {figure}", file=sys.stderr)
+                except (OSError, ValueError, LookupError, subprocess.SubprocessError) as err:
+                    print(f"  {test} failed: {err!r}", file=sys.stderr)
                 if o.results:
                     with open(o.results, "w") as f:
                         json.dump(results, f, indent=1)
     finally:
         shutil.rmtree(root, ignore_errors=True)
-    print(table(results))
+    text = table(results)
+    print(text)
+    if o.write:
+        put(o.write, text)
 
 
 if __name__ == "__main__":
