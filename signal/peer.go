@@ -61,6 +61,9 @@ type answered struct {
 	sent   func()
 }
 
+// AfterAnswer is a result of Handle that has sent called when the answer was written or given up.
+func AfterAnswer(result any, sent func()) any { return answered{result: result, sent: sent} }
+
 // NewPeer returns an end over frames, which it closes when Run returns.
 func NewPeer(frames *Frames, o PeerOptions) *Peer {
 	if o.Requests <= 0 {

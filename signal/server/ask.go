@@ -52,7 +52,7 @@ func (s *Server) ask(ctx context.Context, id signal.ID, limit time.Duration, met
 	}
 	asking, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err = c.peer.Call(asking, method, params, result)
+	err = c.ask(asking, method, params, result)
 	var theirs *signal.Error
 	switch {
 	case err == nil:

@@ -36,6 +36,7 @@ type conn struct {
 	since  time.Time
 	words  *rate.Limiter
 	gone   chan struct{} // closed when it is over
+	told   chan struct{} // closed when the answer to register was written: before it the app is asked nothing
 
 	mu        sync.Mutex // guards the following
 	role      role
@@ -53,7 +54,7 @@ type conn struct {
 func (s *Server) admit(ctx context.Context, nc net.Conn) {
 	c := &conn{
 		server: s, net: nc, frames: signal.NewFrames(nc), since: time.Now(),
-		words: rate.NewLimiter(saidPerSecond, saidAtOnce), gone: make(chan struct{}),
+		words: rate.NewLimiter(saidPerSecond, saidAtOnce), gone: make(chan struct{}), told: make(chan struct{}),
 	}
 	if !c.sameUser() || !s.gate.enter(c) {
 		nc.Close()

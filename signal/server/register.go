@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -145,7 +146,18 @@ func (c *conn) register(params json.RawMessage) (any, error) {
 	if v.State == signal.Ready {
 		c.server.emit(v, kindReady, "ready")
 	}
-	return signal.RegisterResult{ID: v.ID, App: v.App}, nil
+	return signal.AfterAnswer(signal.RegisterResult{ID: v.ID, App: v.App}, func() { close(c.told) }), nil
+}
+
+// ask asks the app behind a registered connection.
+func (c *conn) ask(ctx context.Context, method string, params, result any) error {
+	select {
+	case <-c.told:
+	case <-c.gone:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return c.peer.Call(ctx, method, params, result)
 }
 
 // enroll enters a connection that showed who it is, unless another was faster or the app

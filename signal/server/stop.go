@@ -164,7 +164,7 @@ func (s *Server) askShutdown(ctx context.Context, a *app, r *run, limit time.Dur
 		return err
 	}
 	params := signal.ShutdownParams{TimeoutMS: limit.Milliseconds(), Reason: "stopped by the operator"}
-	err = c.peer.Call(ctx, signal.MethodShutdown, params, nil)
+	err = c.ask(ctx, signal.MethodShutdown, params, nil)
 	if signal.CodeOf(err) == signal.CodeCleanup {
 		s.log.Warn("clean-up of an app failed", "app", a.req.App, "id", a.id, "err", oneLine(err.Error(), maxTold))
 		return nil
