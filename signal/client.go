@@ -96,6 +96,9 @@ func (c *Client) session(ctx, live context.Context) error {
 	var lost error
 	wg.Go(func() { lost = peer.Run(context.WithoutCancel(live)) })
 	err = c.greet(ctx, peer, trusted)
+	if err != nil && ctx.Err() != nil && isClosed(trusted) {
+		err = nil // asked to end while the answer to register was on its way: there may be last words
+	}
 	if err == nil {
 		c.send(live, peer)
 	}
@@ -167,6 +170,15 @@ func (c *Client) registration(proof []byte) RegisterParams {
 		r.Commands = nil
 	}
 	return r
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // send sends what is in the outbox until the connection or live ends.
