@@ -260,11 +260,9 @@ func TestLinkDeathEndsStreams(t *testing.T) {
 	c := newChain(t, 4)
 	c.lay()
 	near, far := c.dial("x", nil)
-	c.hosts[2].links.SetNamed(nil)
-	c.hosts[2].sess.Close()
-	// the link between the third and the fourth host dies
+	// The link between the third and the fourth host dies, and is not made again.
+	cut := c.link(2, 3)
 	c.hosts[3].links.Close()
-	cut := c.hosts[2].links.Link(c.hosts[3].key.Public())
 	cut.Abort()
 	for name, st := range map[string]*session.Stream{"near": near, "far": far} {
 		st.SetReadDeadline(time.Now().Add(patience))
