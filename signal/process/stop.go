@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -63,6 +64,22 @@ func (p *Process) Stop(ctx context.Context, ask func(context.Context) error, l L
 	if !p.canAnswer() {
 		ask = nil
 	}
+	var asked atomic.Bool
+	if plain := ask; plain != nil {
+		ask = func(ctx context.Context) error {
+			err := plain(ctx)
+			asked.Store(err == nil)
+			return err
+		}
+	}
+	rep, err := p.stop(ctx, ask, l)
+	if err == nil && rep.Rung == Gone && asked.Load() {
+		rep.Rung = Asked // it was so quick that the ladder found nothing
+	}
+	return rep, err
+}
+
+func (p *Process) stop(ctx context.Context, ask func(context.Context) error, l Ladder) (Report, error) {
 	for {
 		peer, custody, changed := p.keeper()
 		switch {
