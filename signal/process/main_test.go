@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 	}
 	switch os.Getenv("HELPER") {
 	case "":
+		os.Setenv("GORACE", "atexit_sleep_ms=0") // for keepers
 		goleak.VerifyTestMain(m)
 	case "deaf": // ignores SIGTERM
 		signal.Ignore(syscall.SIGTERM)

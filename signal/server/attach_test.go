@@ -102,6 +102,11 @@ func TestAttach(t *testing.T) {
 	if got := awaitState(t, s, v.ID, sig.Failed); *got.ExitCode != 3 {
 		t.Errorf("%+v", got)
 	}
+	_, run, err := s.current(v.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-run.proc.Gone() // until then there is scrollback
 	for _, a := range []attacher{s, o} {
 		wantCode(t, "of an ended app", a.Attach(t.Context(), v.ID, nil, io.Discard, nil), sig.CodeNotRunning)
 		wantCode(t, "of no app", a.Attach(t.Context(), 99, nil, io.Discard, nil), sig.CodeNoApp)

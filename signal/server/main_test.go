@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	switch role := os.Getenv("HELPER"); role {
 	case "":
+		os.Setenv("GORACE", "atexit_sleep_ms=0") // for keepers
 		goleak.VerifyTestMain(m)
 	case "client", "notready", "tcp", "failing":
 		attached(role)

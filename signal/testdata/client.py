@@ -40,9 +40,15 @@ def receive(sock):
     return json.loads(read_exactly(sock, n))
 
 
+early = []  # requests of the server that came before the answer to ours
+
+
 def call(sock, number, method, params):
     send(sock, {"jsonrpc": "2.0", "id": number, "method": method, "params": params})
     answer = receive(sock)
+    while "method" in answer:
+        early.append(answer)
+        answer = receive(sock)
     if "error" in answer:
         complain("refused: " + answer["error"]["message"])
         raise SystemExit(4)
@@ -87,7 +93,7 @@ def register(sock):
 def serve(sock):
     send(sock, {"jsonrpc": "2.0", "method": "status", "params": {"text": "serving"}})
     while True:
-        request = receive(sock)
+        request = early.pop(0) if early else receive(sock)
         if "method" not in request or request.get("id") is None:
             continue  # an answer nobody waits for, or a notification
         answer = {"jsonrpc": "2.0", "id": request["id"]}
