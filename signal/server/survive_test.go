@@ -221,6 +221,7 @@ func recordOf(t *testing.T, dir string, id sig.ID) string {
 }
 
 func TestKeeperKilled(t *testing.T) {
+	t.Parallel() // it waits for others to reap
 	s := serve(t, nil)
 	goFile := filepath.Join(t.TempDir(), "go")
 	counter := launch(t, s, helper("counter"))
@@ -279,6 +280,7 @@ func wantExit(t *testing.T, v sig.App, code int) {
 }
 
 func TestDaemonAndKeeperKilled(t *testing.T) {
+	t.Parallel() // it waits for others to reap
 	dir := t.TempDir()
 	d := startDaemon(t, dir)
 	goFile := filepath.Join(dir, "go")
@@ -318,6 +320,7 @@ func TestDaemonAndKeeperKilled(t *testing.T) {
 
 // What cannot be verified is shown as that, and never signalled.
 func TestUnverified(t *testing.T) {
+	t.Parallel() // it waits for others to reap
 	dir := t.TempDir()
 	d := startDaemon(t, dir)
 	halted, broken, reused := started(t, d, shell("exec sleep 600")), started(t, d, shell("exec sleep 600")), started(t, d, shell("exec sleep 600"))
