@@ -94,6 +94,7 @@ func adoptAlone(at place, reader *Reader) (*Process, error) {
 		close(p.gone)
 		return p, nil
 	}
+	reapKeeper(r.Keeper) // ours, if it ended while this process took the place of the daemon before
 	p := newProcess(at, r, reader)
 	go func() {
 		defer close(p.gone)

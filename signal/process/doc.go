@@ -19,8 +19,9 @@
 //
 // When the keeper was killed, the child goes on without: it is then known by its pid and
 // start time in this boot, its tree by parent, process group, session and the mark in
-// its first environment, and its exit code by its pidfd where the kernel tells. What it
-// prints is lost. A process whose start time or boot differs from the record is a
+// its first environment, and its exit code by its pidfd where the kernel tells. It holds
+// its output pipe open itself, so that it is not killed by its next line, and whoever
+// watches it reads on; only what the keeper had read and not yet written is lost. A process whose start time or boot differs from the record is a
 // stranger: no signal goes to it. Whatever cannot be checked is left alone.
 //
 // What it is not: it decides nothing about restarts (Restarter counts, the caller acts) and

@@ -18,6 +18,7 @@ const (
 	// state: -> keeperState, and from then on the notifications below come.
 	methodState = "state"
 	methodStop  = "stop"  // stopParams -> Report. It goes on when the connection ends
+	methodBegin = "begin" // ladderParams -> {}: a stop will follow, the app is being asked
 	methodNext  = "next"  // notification, ladderParams: the question was in vain, go on with SIGTERM
 	methodHurry = "hurry" // notification, ladderParams: go to SIGKILL at once
 	methodWant  = "want"  // Want -> {}: written to the record

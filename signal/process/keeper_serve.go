@@ -76,6 +76,8 @@ func (k *keeper) handle(ctx context.Context, peer *signal.Peer, method string, p
 		return k.state(peer), nil
 	case methodStop:
 		return decoded(params, func(p stopParams) (any, error) { return k.stop(p), nil })
+	case methodBegin:
+		return decoded(params, func(ladderParams) (any, error) { return struct{}{}, k.wanted() })
 	case methodWant:
 		return decoded(params, func(w Want) (any, error) { return struct{}{}, k.want(w) })
 	case methodAttach:

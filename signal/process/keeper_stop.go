@@ -79,6 +79,14 @@ func (k *keeper) stop(p stopParams) Report {
 	return rep
 }
 
+// wanted notes that the end which may come now is asked for.
+func (k *keeper) wanted() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.stopped = true
+	return nil
+}
+
 // beginStop returns nil when the keeper is ending: there is nothing left.
 func (k *keeper) beginStop(name string) *climbing {
 	k.mu.Lock()

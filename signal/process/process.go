@@ -239,11 +239,20 @@ func (p *Process) finish(e Exit) {
 }
 
 // Release gives up the connection to the keeper and returns when nothing of ours watches the
-// child any more. The child runs on. Done is not closed by it.
+// child any more. The child runs on. Done is not closed by it. When the child has ended, its
+// keeper, which is about to, gets a second for it.
 func (p *Process) Release() {
+	if _, over := p.ended(); over {
+		select {
+		case <-p.gone:
+		case <-time.After(releaseTime):
+		}
+	}
 	p.release()
 	<-p.gone
 }
+
+const releaseTime = time.Second
 
 // Contains tells whether pid belongs to the tree now: the child, a descendant, a member
 // of its process group, or a process found in the tree before.

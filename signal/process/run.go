@@ -34,7 +34,7 @@ func (p *Process) run(frames *signal.Frames) {
 		}
 		frames = p.redial()
 	}
-	reapKeeper(p.record.Keeper.Pid)
+	reapKeeper(p.record.Keeper)
 	if custody, _ := p.Custody(); custody == Unverified {
 		p.resolve()
 		return

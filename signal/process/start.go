@@ -48,7 +48,7 @@ func Start(s Spec) (*Process, error) {
 			return begin(at, answer, s.Reader, frames), nil
 		}
 		frames.Close()
-		reapKeeper(pid)
+		reapKeeper(Identity{Pid: pid})
 	}
 	return nil, errors.Join(err, remove(at.path(lockExt)))
 }
@@ -155,17 +155,21 @@ func converse(frames *signal.Frames, s Spec) (a startAnswer, err error) {
 }
 
 // reapKeeper waits for a keeper that is ending, if it is a child of ours; after an upgrade in
-// place it is, without being known to the os package.
-func reapKeeper(pid int) {
-	for pid > 0 {
-		got, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+// place it is, without being known to the os package. Start 0: the caller has just started it.
+func reapKeeper(id Identity) {
+	for id.Pid > 0 {
+		// A child that was not waited for keeps its number: only then it is the one.
+		if s, err := readStat(id.Pid); err != nil || id.Start != 0 && s.Start != id.Start {
+			return
+		}
+		got, err := syscall.Wait4(id.Pid, nil, syscall.WNOHANG, nil)
 		switch {
 		case err == syscall.EINTR:
 			continue
-		case err != nil || got == pid:
+		case err != nil || got == id.Pid:
 			return
 		}
-		fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+		fd, err := unix.PidfdOpen(id.Pid, unix.PIDFD_NONBLOCK)
 		if err != nil {
 			time.Sleep(lockLook)
 			continue

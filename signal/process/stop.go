@@ -8,7 +8,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -64,22 +63,7 @@ func (p *Process) Stop(ctx context.Context, ask func(context.Context) error, l L
 	if !p.canAnswer() {
 		ask = nil
 	}
-	var asked atomic.Bool
-	if plain := ask; plain != nil {
-		ask = func(ctx context.Context) error {
-			err := plain(ctx)
-			asked.Store(err == nil)
-			return err
-		}
-	}
-	rep, err := p.stop(ctx, ask, l)
-	if err == nil && rep.Rung == Gone && asked.Load() {
-		rep.Rung = Asked // it was so quick that the ladder found nothing
-	}
-	return rep, err
-}
-
-func (p *Process) stop(ctx context.Context, ask func(context.Context) error, l Ladder) (Report, error) {
+	answered := false
 	for {
 		peer, custody, changed := p.keeper()
 		switch {
@@ -88,17 +72,28 @@ func (p *Process) stop(ctx context.Context, ask func(context.Context) error, l L
 		case custody == Unverified:
 			return Report{ExitCode: -1}, ErrUnverified
 		case peer != nil:
-			if rep, err := p.stopByKeeper(ctx, peer, ask, l); err == nil {
-				return rep, nil
+			rep, err := p.stopByKeeper(ctx, peer, ask, &answered, l)
+			if err == nil {
+				return rep.after(answered), nil
 			}
 			ask = nil // it was asked once
 			p.awaitChange(ctx, changed)
 		case custody == Kept:
 			p.awaitChange(ctx, changed)
 		default:
-			return p.stopFromAfar(ctx, ask, l)
+			rep, err := p.stopFromAfar(ctx, ask, l)
+			return rep.after(answered), err
 		}
 	}
+}
+
+// after is the report of a ladder that found nothing left: an app that was asked may be faster
+// than its keeper.
+func (r Report) after(answered bool) Report {
+	if answered && r.Rung == Gone {
+		r.Rung = Asked
+	}
+	return r
 }
 
 // keeper is the connection to the keeper, if any, and what is closed when that changes.
@@ -128,7 +123,8 @@ func (p *Process) canAnswer() bool {
 }
 
 // stopByKeeper lets the keeper climb, asks meanwhile, and tells it how that went.
-func (p *Process) stopByKeeper(ctx context.Context, peer *signal.Peer, ask func(context.Context) error, l Ladder) (Report, error) {
+// answered is set when the app has agreed to end.
+func (p *Process) stopByKeeper(ctx context.Context, peer *signal.Peer, ask func(context.Context) error, answered *bool, l Ladder) (Report, error) {
 	climbing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	name := ladderParams{rand.Text()}
@@ -139,21 +135,36 @@ func (p *Process) stopByKeeper(ctx context.Context, peer *signal.Peer, ask func(
 	defer asking.Wait()
 	defer cancel()
 	if asks {
+		err := peer.Call(climbing, methodBegin, name, nil)
+		if err != nil && signal.CodeOf(err) == 0 { // an older keeper does without it
+			return Report{}, err
+		}
+		asked := make(chan struct{})
+		defer awaitAsked(asked)
 		asking.Go(func() {
+			defer close(asked)
 			limited, cancel := context.WithTimeout(climbing, l.Ask)
 			defer cancel()
 			defer context.AfterFunc(ctx, cancel)()
-			if ask(limited) != nil {
+			if *answered = ask(limited) == nil; !*answered {
 				_ = peer.Notify(climbing, methodNext, name)
 			}
 		})
 	}
-	var rep Report
+	var rep Report // answered is read by the caller, after asking has ended
 	err := peer.Call(climbing, methodStop, stopParams{l, asks, name}, &rep)
 	if err == nil && !rep.survived(p.Pid()) && !p.awaitDone() { // the keeper has told before it answered
 		err = ErrReleased
 	}
 	return rep, err
+}
+
+// awaitAsked lets the answer of an app that has ended be heard.
+func awaitAsked(asked <-chan struct{}) {
+	select {
+	case <-asked:
+	case <-time.After(lastLook):
+	}
 }
 
 // awaitDone is false when the child was released before its end was known.

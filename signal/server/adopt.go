@@ -81,9 +81,11 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	a.beganLocked()
 	v := a.view()
 	s.mu.Unlock()
-	if custody == process.Over {
+	select {
+	case <-p.Done(): // its keeper may have leftovers to look after
 		s.endedBefore(a, r, last)
 		return false
+	default:
 	}
 	text := fmt.Sprintf("found running, pid %d: %s", v.Pid, v.Command)
 	if custody == process.Unverified {

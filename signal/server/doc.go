@@ -6,8 +6,11 @@
 //	                                   │
 //	                                   └─► signal/process: start, watch, stop
 //
-// New takes the state folder for itself and opens the sockets, Run serves until its
-// context ends and then stops every app. Everything an operator can ask is a method of
+// New takes the state folder for itself, finds the apps that earlier servers left running and
+// opens the sockets. Run serves until its context ends and then stops the apps that were not
+// started as daemons; the others run on, each with its keeper (signal/process), as all of
+// them do when the server is killed. Handover passes lock and sockets to another program
+// under the same pid. Everything an operator can ask is a method of
 // Server with the signature of signal.Operator's, so that a console treats the daemon
 // in its own process and one at the other end of a socket alike.
 //
@@ -22,6 +25,10 @@
 //	signal.sock          0600
 //	ids                  the last id given out
 //	run/ID.token         0600, while app ID runs
-//	logs/ID-NAME.log     0600, output of app ID
+//	run/ID.lock .sock    while its keeper lives
+//	run/ID.json .exit    what it is and how it ended, as long as it is in the table
+//	run/keeper.log       what keepers print: nothing, unless one of them breaks
+//	logs/ID-NAME.log     0600, output of app ID; .1 and so on before that. They go when the app
+//	                     leaves the table, which is when a thousand have ended after it
 //	events.jsonl         what happened, one JSON object a line; events.old.jsonl before that
 package server

@@ -5,8 +5,11 @@ package server
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,6 +62,40 @@ func TestTwoHundredAtOnce(t *testing.T) {
 	}
 	own, all := memoryOf(t, os.Getpid())
 	t.Logf("a keeper: %d KiB private, %d KiB resident; the server with 200: %d, %d", private/200, rss/200, own, all)
+}
+
+// Start after start leaves no zombie, descriptor, goroutine or file.
+func TestStartsLeaveNothing(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Limits.History = 5 })
+	round := func() {
+		for range 20 {
+			v := launch(t, s, sig.StartRequest{App: "true", Path: "/bin/true"})
+			_, r, err := s.current(v.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-r.proc.Gone()
+		}
+	}
+	count := func() [3]int {
+		fds, _ := os.ReadDir("/proc/self/fd")
+		files, _ := os.ReadDir(filepath.Join(s.cfg.Dir, runName))
+		return [3]int{len(fds), runtime.NumGoroutine(), len(files)}
+	}
+	round()
+	var base [3]int
+	eventually(t, "it settles", func() bool { last := base; base = count(); return base == last })
+	for range 5 {
+		round()
+	}
+	eventually(t, "descriptors, goroutines and files are as before", func() bool {
+		now := count()
+		return now[0] <= base[0] && now[1] <= base[1] && now[2] <= base[2]
+	})
+	var ws syscall.WaitStatus
+	if pid, err := syscall.Wait4(-1, &ws, syscall.WNOHANG, nil); err != syscall.ECHILD {
+		t.Errorf("a child is left: %d, %v", pid, err)
+	}
 }
 
 func parentOf(t testing.TB, pid int) (parent int) {
