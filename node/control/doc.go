@@ -36,7 +36,8 @@
 //
 //	1 register    instance:16 | node-record             -> (empty)
 //	2 report      node-record | list(link)              -> (empty)
-//	3 route       dst:key | min:u8 | max:u8 | list(key) -> route:16 | list(key)
+//	3 route       dst:key | min:u8 | max:u8 | via, avoid, beside, instead: 4 list(key)
+//	                                                    -> route:16 | list(key)
 //	4 close       route:16                              -> (empty)
 //	5 name        string                                -> key
 //	6 address     string                                -> key

@@ -34,6 +34,7 @@ const (
 	CodeStale        Code = 15 // a newer record is there, or the clocks differ too much
 	CodeUnknownRoute Code = 16
 	CodeBadSignature Code = 17
+	CodeNoBetter     Code = 18 // no path is clearly better than the one in use
 )
 
 var codeText = [...]string{
@@ -54,6 +55,7 @@ var codeText = [...]string{
 	CodeStale:        "stale record",
 	CodeUnknownRoute: "unknown route",
 	CodeBadSignature: "bad signature",
+	CodeNoBetter:     "no better path",
 }
 
 // String says the code in words.

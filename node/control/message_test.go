@@ -69,7 +69,8 @@ func codecs(t testing.TB) []codec {
 	node, app, hop := testNode(t), testApp(t), testHop(t)
 	bye := SignAppRemoval(testKey(t, 1), "net", AppRemoval{Name: "sockssrv0", Issued: testTime})
 	query := AppQuery{Name: "a", Type: "b", Key: pub(t, 1)}
-	ask := RouteRequest{Dst: pub(t, 3), MinHops: 1, MaxHops: 5, Via: []identity.PubKey{pub(t, 2)}}
+	ask := RouteRequest{Dst: pub(t, 3), MinHops: 1, MaxHops: 5, Via: []identity.PubKey{pub(t, 2)}, Avoid: []identity.PubKey{pub(t, 4), pub(t, 5)},
+		Beside: []identity.PubKey{pub(t, 6)}, Instead: []identity.PubKey{pub(t, 2), pub(t, 3)}}
 	route := Route{Key: RouteKey{5}, Path: []identity.PubKey{pub(t, 1), pub(t, 2), pub(t, 3)}}
 	report := Report{Node: node, Links: []LinkReport{
 		{Peer: pub(t, 2), RTT: 1500 * time.Microsecond, Up: testTime, SentBytes: 1, RecvBytes: 2, Carrier: "tcp"}, {Peer: pub(t, 3)},
@@ -152,7 +153,7 @@ func TestGolden(t *testing.T) {
 			"000c" + hex.EncodeToString([]byte("socks-server")) + k1 + "0438" + stamp + life},
 		{"hop", hop.appendFields(nil), "01020300000000000000000000000000" + k2 + k1 + k3 + k1 + k3 +
 			"0000000b" + "0000000c" + "0000000d" + "0000000e" + "000493e0" + stamp},
-		{"route request", RouteRequest{Dst: pub(t, 1), MaxHops: 3, Via: []identity.PubKey{pub(t, 2)}}.Append(nil), k1 + "00" + "03" + "0001" + k2},
+		{"route request", RouteRequest{Dst: pub(t, 1), MaxHops: 3, Via: []identity.PubKey{pub(t, 2)}}.Append(nil), k1 + "00" + "03" + "0001" + k2 + "000000000000"},
 		{"query", AppQuery{Type: "x"}.Append(nil), "0000" + "0001" + "78" + strings.Repeat("00", 33)},
 		{"refusal", failure(5, &Error{Code: CodeNameTaken, Text: "hi"}), "01ff00000005" + "000b" + "0002" + "6869"},
 		{"link", LinkReport{Peer: pub(t, 2), RTT: time.Millisecond, Up: testTime, SentBytes: 3, RecvBytes: 4, Carrier: "tcp"}.append(nil),
@@ -253,6 +254,9 @@ func TestRefusedValues(t *testing.T) {
 		"route of 17":            ask(RouteRequest{Dst: a, MaxHops: 17}),
 		"route min over max":     ask(RouteRequest{Dst: a, MinHops: 3, MaxHops: 2}),
 		"route via its end":      ask(RouteRequest{Dst: a, Via: []identity.PubKey{a}}),
+		"route avoids its end":   ask(RouteRequest{Dst: a, Avoid: []identity.PubKey{a}}),
+		"route via and avoids":   ask(RouteRequest{Dst: a, Via: []identity.PubKey{b}, Avoid: []identity.PubKey{c, b}}),
+		"route beside a circle":  ask(RouteRequest{Dst: a, Beside: []identity.PubKey{b, c, b}}),
 		"route via one twice":    ask(RouteRequest{Dst: a, Via: []identity.PubKey{b, c, b}}),
 		"link to itself":         links(LinkReport{Peer: a}),
 		"link twice":             links(LinkReport{Peer: b}, LinkReport{Peer: b}),

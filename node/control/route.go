@@ -14,19 +14,32 @@ type RouteRequest struct {
 	MinHops uint8             // 0: any
 	MaxHops uint8             // 0: any; the protocol's limit is MaxHops
 	Via     []identity.PubKey // nodes to pass, in this order; at most MaxVia
+	Avoid   []identity.PubKey // nodes not to pass; at most MaxVia
+	// Beside is the path of another route, ends included: the new one shares as little with it as the
+	// network allows. At most MaxHops+1 nodes.
+	Beside []identity.PubKey
+	// Instead is the path of a route that the new one would replace: unless that is clearly better by now, the
+	// answer is CodeNoBetter. At most MaxHops+1 nodes.
+	Instead []identity.PubKey
 }
 
 // Append appends the body of the message.
 func (q RouteRequest) Append(dst []byte) []byte {
 	dst = append(dst, q.Dst[:]...)
 	dst = append(dst, q.MinHops, q.MaxHops)
-	return appendKeys(dst, q.Via)
+	for _, list := range [...][]identity.PubKey{q.Via, q.Avoid, q.Beside, q.Instead} {
+		dst = appendKeys(dst, list)
+	}
+	return dst
 }
 
 // ParseRouteRequest reads the body of the message.
 func ParseRouteRequest(b []byte) (RouteRequest, error) {
 	r := wire.NewReader(b)
-	q := RouteRequest{Dst: r.Key(), MinHops: r.U8(), MaxHops: r.U8(), Via: readKeys(r, MaxVia)}
+	q := RouteRequest{
+		Dst: r.Key(), MinHops: r.U8(), MaxHops: r.U8(), Via: readKeys(r, MaxVia), Avoid: readKeys(r, MaxVia),
+		Beside: readKeys(r, MaxHops+1), Instead: readKeys(r, MaxHops+1),
+	}
 	return q, finish(r, true, q.check)
 }
 
@@ -42,6 +55,12 @@ func (q RouteRequest) check() error {
 		return malformed("a route via %d nodes, want at most %d", len(q.Via), MaxVia)
 	case hasTwice(q.Via) || slices.Contains(q.Via, q.Dst):
 		return malformed("a route that passes a node twice")
+	case len(q.Avoid) > MaxVia || hasTwice(q.Avoid) || slices.Contains(q.Avoid, q.Dst):
+		return malformed("a route that avoids its end, a node twice, or more than %d nodes", MaxVia)
+	case slices.ContainsFunc(q.Via, func(k identity.PubKey) bool { return slices.Contains(q.Avoid, k) }):
+		return malformed("a route that passes and avoids a node")
+	case hasTwice(q.Beside) || hasTwice(q.Instead):
+		return malformed("a path that passes a node twice")
 	}
 	return nil
 }

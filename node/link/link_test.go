@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -126,6 +127,33 @@ func TestRecordsArriveInOrder(t *testing.T) {
 		last[route] = int(marks[0])
 	}
 	eventually(t, "a measured round trip", func() bool { return l.RTT() > 0 })
+}
+
+// TestKeptSpansStayWhole: what SendKept sends arrives, and can be sent again from the same memory.
+func TestKeptSpansStayWhole(t *testing.T) {
+	a, b := newStation(t, true, nil), newStation(t, true, nil)
+	a.AddPeer(b.addr())
+	eventually(t, "the link", func() bool { return a.Link(b.key.Public()) != nil && b.sink(a) != nil })
+	l := a.Link(b.key.Public())
+	const each, times = 12, 20 // within MaxQueued
+	var span []byte
+	for i := range each {
+		span = append(span, record(7, uint64(i), 30000)...)
+	}
+	fresh := bytes.Clone(span)
+	for range times {
+		l.SendKept(span)
+	}
+	if !bytes.Equal(span, fresh) {
+		t.Error("the span was overwritten")
+	}
+	eventually(t, "all records", func() bool { return b.sink(a).count() == each*times })
+	for i, rec := range b.sink(a).got {
+		_, marks := split(t, append(bytes.Clone(rec), make([]byte, wire.TagLen)...))
+		if int(marks[0]) != i%each {
+			t.Fatalf("record %d came as number %d", marks[0], i)
+		}
+	}
 }
 
 func TestBothDialAtOnce(t *testing.T) {

@@ -37,6 +37,7 @@ type sender struct {
 	stopped bool
 	key     ratchet
 	tail    []byte // sealed bytes the socket did not take
+	kept    []byte // where spans of SendKept are sealed
 	q       queues
 
 	try func(fd uintptr) bool // one attempt to write tryBuf; made once, so that it costs no allocation
@@ -77,6 +78,45 @@ func (l *Link) Send(span []byte) (overflow wire.RouteID) {
 	s.sealSpan(span)
 	s.writeSome(span)
 	return 0
+}
+
+// SendKept is Send for a span that the caller keeps: it is only read, but for the length prefixes,
+// and holds plaintext afterwards as before. It may be sent again, on this link or another.
+func (l *Link) SendKept(span []byte) (overflow wire.RouteID) {
+	s := &l.out
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return 0
+	}
+	if s.writing || s.raw == nil || !s.q.empty() {
+		overflow = s.enqueue(span)
+		s.wake.Signal()
+		return overflow
+	}
+	for len(span) > 0 && !s.writing {
+		whole := wholeRecords(span, maxWrite)
+		s.kept = append(s.kept[:0], span[:whole]...)
+		s.sealSpan(s.kept)
+		s.writeSome(s.kept)
+		span = span[whole:]
+	}
+	if len(span) > 0 {
+		overflow = s.enqueue(span)
+	}
+	return overflow
+}
+
+// wholeRecords is the length of the records at the front of span that fit limit, at least one.
+func wholeRecords(span []byte, limit int) (n int) {
+	for n < len(span) {
+		body, _ := wire.Len(span[n:])
+		if n > 0 && n+wire.LenLen+body > limit {
+			break
+		}
+		n += wire.LenLen + body
+	}
+	return n
 }
 
 // SendControl sends one small record ahead of all queues of data.
