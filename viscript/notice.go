@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/command"
 	"github.com/skycoin/viscript/viscript/term"
 )
 
@@ -20,6 +21,7 @@ func (c *Console) Run(ctx context.Context) {
 	if c.watch != nil {
 		work.Go(func() { c.watch.run(ctx) })
 	}
+	known := command.NewNames(c.env.Host)
 	since := uint64(0)
 	latest := func(e signal.Event) error { since = max(since, e.Seq); return nil }
 	if err := c.env.Host.Events(ctx, 0, false, latest); err != nil && ctx.Err() == nil {
@@ -28,7 +30,7 @@ func (c *Console) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := c.env.Host.Events(ctx, since, true, func(e signal.Event) error {
 			since = max(since, e.Seq)
-			if line := notice(e); line != "" {
+			if line := notice(e, known.Of(ctx, e)); line != "" {
 				c.notices.Line(line)
 			}
 			return nil
@@ -44,18 +46,18 @@ func (c *Console) Run(ctx context.Context) {
 	}
 }
 
-// notice is the line for an event, "" for one nobody waits for.
-func notice(e signal.Event) string {
+// notice is the line for an event of an app of that name, "" for one nobody waits for.
+func notice(e signal.Event, name string) string {
 	var line string
 	switch e.Kind {
 	case "exited":
-		line = fmt.Sprintf("app %d (%s) has ended: %s", e.ID, e.App, e.Text)
+		line = fmt.Sprintf("app %d (%s) has ended: %s", e.ID, name, e.Text)
 	case "failed":
-		line = fmt.Sprintf("app %d (%s) failed: %s (see: why %d)", e.ID, e.App, e.Text, e.ID)
+		line = fmt.Sprintf("app %d (%s) failed: %s (see: why %d)", e.ID, name, e.Text, e.ID)
 	case "refused":
 		line = fmt.Sprintf("refused: %s", e.Text)
 		if e.ID != 0 {
-			line = fmt.Sprintf("app %d (%s): refused: %s", e.ID, e.App, e.Text)
+			line = fmt.Sprintf("app %d (%s): refused: %s", e.ID, name, e.Text)
 		}
 	}
 	return term.Clean(line)

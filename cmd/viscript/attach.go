@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	ossignal "os/signal"
-	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -20,7 +19,7 @@ func attachCommand() *cobra.Command {
 	var state string
 	cmd := &cobra.Command{
 		Use: "attach [--state DIR] ID", Short: "make this terminal an app's: what it printed last, then what it prints",
-		Long: "attach makes this terminal that of the app with the given ID: first what it printed last, then what it prints.\n" +
+		Long: "attach makes this terminal that of the app with the given ID, or of that name where only one has it: first what it printed last, then what it prints.\n" +
 			"Keys reach an app that has a terminal of its own (`pty: true`, or `start -a`), and so does the size of the window.\n" +
 			"Ctrl-Z detaches: the app goes on. Exit status: 0 detached or ended, 1 it could not be done, 3 no daemon is running.",
 		Args: cobra.ExactArgs(1),
@@ -34,12 +33,8 @@ func attachCommand() *cobra.Command {
 }
 
 func runAttach(cmd *cobra.Command, state, word string) error {
-	n, err := strconv.ParseUint(word, 10, 64)
-	if err != nil || n == 0 {
-		return exitError{exitUsage, fmt.Sprintf("attach: %q is no ID; `viscript exec list_apps` shows the IDs", word)}
-	}
 	if !isTerminal(os.Stdin) || !isTerminal(os.Stdout) {
-		return exitError{exitUsage, fmt.Sprintf("attach: stdin and stdout must be a terminal; without one use: viscript exec logs -f %d", n)}
+		return exitError{exitUsage, "attach: stdin and stdout must be a terminal; without one use: viscript exec logs -f " + command.Quote(word)}
 	}
 	ctx, stop := ossignal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -47,7 +42,14 @@ func runAttach(cmd *cobra.Command, state, word string) error {
 	if err != nil {
 		return err
 	}
-	text, err := attachTerminal(ctx, operator, signal.ID(n))
+	id, err := command.FindApp(ctx, operator, word)
+	if code := command.ExitCode(err); code == command.Usage {
+		return exitError{exitUsage, fmt.Sprintf("attach: %v", err)}
+	}
+	var text string
+	if err == nil {
+		text, err = attachTerminal(ctx, operator, id)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return exitError{code: exitInterrupted}

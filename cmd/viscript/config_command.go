@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/skycoin/viscript/signal/process"
+	"github.com/skycoin/viscript/viscript/command"
 )
 
 func configCommand() *cobra.Command {
@@ -57,7 +58,7 @@ func checkConfig(cmd *cobra.Command, given string) error {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s: ok: %d apps, %d groups\n", path, len(cfg.Apps), len(cfg.Groups))
+	fmt.Fprintf(out, "%s: ok: %s, %s\n", path, command.Count(len(cfg.Apps), "app"), command.Count(len(cfg.Groups), "group"))
 	for _, name := range slices.Sorted(maps.Keys(cfg.Apps)) {
 		r, err := cfg.Request(cfg.Apps[name], nil)
 		if err != nil {

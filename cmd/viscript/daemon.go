@@ -11,7 +11,6 @@ import (
 	"os"
 	ossignal "os/signal"
 	"path/filepath"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -26,8 +25,6 @@ import (
 const (
 	// answerTime lets the answer to `quit` reach who typed it before the connections close.
 	answerTime = 100 * time.Millisecond
-	// statusTime is how long the apps of --up have to say what they do.
-	statusTime = time.Second
 )
 
 // daemon is the running daemon: the signal server and the console in one process.
@@ -241,45 +238,28 @@ func (d *daemon) greet() {
 	}
 }
 
-// bringUp starts the group and shows what is up, with what the apps say of themselves.
+// bringUp starts the group; `up` shows what is up, with what the apps say of themselves.
 func (d *daemon) bringUp(ctx context.Context) {
-	exec := func(words ...string) int {
-		return d.console.Exec(ctx, signal.ExecRequest{Args: words}, d.stdout, os.Stderr)
-	}
 	fmt.Fprintf(d.stdout, "starting group %s\n", d.options.up)
-	if exec("up", d.options.up) != command.OK && ctx.Err() != nil {
-		return
+	r := signal.ExecRequest{Args: []string{"up", d.options.up}}
+	if isTerminal(d.stdout) {
+		r.Columns = columns()
 	}
-	exec("list_apps")
-	for _, a := range d.statuses(ctx) {
-		fmt.Fprintf(d.stdout, "%s (ID %d): %s\n", text.Clean(a.App), a.ID, text.Clean(a.Status))
-	}
-}
-
-// statuses returns the running apps that have said what they do. They may say it just after
-// they were ready, so it waits a moment until all that speak signal have.
-func (d *daemon) statuses(ctx context.Context) []signal.App {
-	for end := time.Now().Add(statusTime); ; {
-		apps, err := d.server.List(ctx)
-		if err != nil {
-			return nil // the server is ending
-		}
-		silent := slices.ContainsFunc(apps, func(a signal.App) bool { return a.Ended == nil && a.Signal && a.Status == "" })
-		if !silent || time.Now().After(end) || ctx.Err() != nil {
-			return slices.DeleteFunc(apps, func(a signal.App) bool { return a.Ended != nil || a.Status == "" })
-		}
-		time.Sleep(statusTime / 20)
-	}
+	d.console.Exec(ctx, r, d.stdout, os.Stderr)
 }
 
 // stop ends the server with the apps that do not outlive it; another signal meanwhile kills them.
 func (d *daemon) stop(endServing func(), ended <-chan error, signals <-chan os.Signal) {
 	ends, stays := d.server.Parting()
 	if ends > 0 {
-		fmt.Fprintf(d.stdout, "stopping %d apps...\n", ends)
+		fmt.Fprintf(d.stdout, "stopping %s...\n", command.Count(ends, "app"))
 	}
 	if stays > 0 {
-		fmt.Fprintf(d.stdout, "%d apps run on (daemon: true); the next daemon finds them\n", stays)
+		verb := "run"
+		if stays == 1 {
+			verb = "runs"
+		}
+		fmt.Fprintf(d.stdout, "%s %s on (daemon: true); the next daemon finds them\n", command.Count(stays, "app"), verb)
 	}
 	endServing()
 	for {

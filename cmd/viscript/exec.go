@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	ossignal "os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -32,7 +36,12 @@ func execCommand() *cobra.Command {
 		Long: "exec runs one console command in the running daemon: `viscript exec help` lists them. Its answer goes to\n" +
 			"stdout, errors to stderr. A single argument with spaces is a whole line. Exit status: 0 done, 1 the command\n" +
 			"failed, 2 bad usage, 3 no daemon is running, 130 interrupted.",
-		Args: cobra.MinimumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("exec: no command; usage: viscript %s; `viscript exec help` lists the commands", cmd.Use)
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return runExec(cmd, o, args) },
 		ValidArgsFunction: func(_ *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
 			return completeExec(o, args, word)
@@ -105,21 +114,66 @@ func columns() int {
 func completeExec(o execOptions, args []string, word string) ([]string, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second) // cobra gives no context here
 	defer cancel()
-	env := &command.Env{Config: func() *command.Config { return &viscript.Config{} }}
-	if path, err := findConfig(""); err == nil {
-		if cfg, err := loadConfig(path); err == nil {
-			env.Config = func() *command.Config { return cfg }
-		}
-	}
+	table := command.New()
 	operator, _, err := dialDaemon(ctx, o.state)
-	if err != nil && len(args) > 0 && args[0] != "start" && args[0] != "s" {
+	env := &command.Env{Host: operator, Config: func() *command.Config { return &viscript.Config{} }}
+	if cfg := completionConfig(ctx, operator, err == nil); cfg != nil {
+		env.Config = func() *command.Config { return cfg }
+	}
+	if err != nil && len(args) > 0 && !slices.Contains(fromConfig, commandName(table, args[0])) {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	env.Host = operator
 	line := command.Join(args) + " " + word
 	if len(args) == 0 {
 		line = word
 	}
-	_, found := command.New().Complete(ctx, env, line)
+	_, found := table.Complete(ctx, env, line)
 	return found, cobra.ShellCompDirectiveNoFileComp
+}
+
+// fromConfig are the commands whose words are completed from the configuration alone.
+var fromConfig = []string{"start", "up", "down", "help"}
+
+func commandName(table *command.Table, word string) string {
+	if c := table.Lookup(word); c != nil {
+		return c.Name
+	}
+	return ""
+}
+
+// completionConfig has the names of apps and groups: those of the daemon, whose file need not
+// be the one that is found from here, else those of that file; nil where there is neither.
+func completionConfig(ctx context.Context, operator *signal.Operator, running bool) *viscript.Config {
+	if !running {
+		path, err := findConfig("")
+		if err != nil {
+			return nil
+		}
+		cfg, err := loadConfig(path)
+		if err != nil {
+			return nil // completion is no place to tell of it
+		}
+		return cfg
+	}
+	cfg := &viscript.Config{Apps: map[string]viscript.App{}, Groups: map[string]viscript.Group{}}
+	var apps []struct{ App string }
+	askDaemon(ctx, operator, "apps", &apps)
+	for _, a := range apps {
+		cfg.Apps[a.App] = viscript.App{Name: a.App}
+	}
+	var groups []struct{ Group string }
+	askDaemon(ctx, operator, "groups", &groups)
+	for _, g := range groups {
+		cfg.Groups[g.Group] = viscript.Group{Name: g.Group}
+	}
+	return cfg
+}
+
+// askDaemon reads the answer of a command; what goes wrong leaves it as it is.
+func askDaemon(ctx context.Context, operator *signal.Operator, name string, answer any) {
+	var out bytes.Buffer
+	code, err := operator.Exec(ctx, signal.ExecRequest{Args: []string{name}, JSON: true}, &out, io.Discard)
+	if err == nil && code == exitOK {
+		_ = json.Unmarshal(out.Bytes(), answer)
+	}
 }

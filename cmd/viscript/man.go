@@ -100,6 +100,7 @@ func manual(root *cobra.Command, table *command.Table) string {
 	}
 	p.line(".SH CONSOLE COMMANDS")
 	p.line(roff("Typed at the prompt of the daemon, or run by `viscript exec`."))
+	p.text(command.AboutIDs)
 	for _, c := range table.Commands() {
 		p.console(c)
 	}

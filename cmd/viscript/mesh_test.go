@@ -124,7 +124,7 @@ func testUp(t *testing.T, d *demo) {
 	}
 	line := ""
 	eventuallyTrue(t, "the daemon names a line to try", func() error {
-		found := regexp.MustCompile(`(?m)^demo-page \(ID \d+\): try: (curl .*)$`).FindStringSubmatch(d.said(t))
+		found := regexp.MustCompile(`(?m)^page \(ID \d+\): try: (curl .*)$`).FindStringSubmatch(d.said(t))
 		if found == nil {
 			return fmt.Errorf("it says:\n%s", d.said(t))
 		}

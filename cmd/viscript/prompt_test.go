@@ -107,7 +107,7 @@ func TestDaemonAtTerminal(t *testing.T) {
 	types("\x15start sleeper 601\r")
 	sees("Added external app (ID: 2, Command: ")
 	types("\x04")
-	sees("stopping 1 apps...")
+	sees("stopping 1 app...")
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the daemon ended with: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,7 +23,7 @@ func appCommands() []*Command {
 			run:  start, complete: completeStart,
 		}, {
 			Name: "list_apps", Aliases: []string{"la"}, Args: "[-f] [-a]",
-			Help: "list the running apps; -f with full commands, -a the ended ones too",
+			Help: "list the running apps; -f with their apps and full commands, -a the ended ones too",
 			run:  listApps,
 		}, {
 			Name: "restart", Aliases: []string{"rs"}, Args: "ID",
@@ -47,7 +48,7 @@ func apps(_ context.Context, c *call) error {
 			fmt.Fprintln(w, "no apps: "+noConfig(c.Config()))
 			return
 		}
-		printTable(w, []string{"APP", "DESCRIPTION"}, rows)
+		printTable(w, c.Columns, []string{"APP", "DESCRIPTION"}, rows)
 	})
 }
 
@@ -106,7 +107,7 @@ func (c *call) app(name string) (App, error) {
 		if len(cfg.Apps) == 0 {
 			return App{}, usagef("%s: there is no app %q: %s", c.cmd.Name, name, noConfig(cfg))
 		}
-		return App{}, usagef("%s: there is no app %q%s; `apps` lists them", c.cmd.Name, name, didYouMean(name, c.appNames()))
+		return App{}, usagef("%s: there is no app %q%s", c.cmd.Name, name, didYouMean(name, c.appNames(), "`apps` lists them"))
 	}
 	return app, nil
 }
@@ -144,24 +145,35 @@ func listApps(ctx context.Context, c *call) error {
 			fmt.Fprintln(w, "no apps are running")
 			return
 		}
-		printApps(w, shown, c.now(), full)
+		c.printApps(w, shown, full)
 	})
 }
 
-func printApps(w io.Writer, apps []signal.App, now time.Time, full bool) {
+// printApps lists apps by what tells them apart; full adds what stands behind a name.
+func (c *call) printApps(w io.Writer, apps []signal.App, full bool) {
 	heads := []string{">ID", "APP", "STATE", ">PID", ">UPTIME"}
+	named := slices.ContainsFunc(apps, func(a signal.App) bool { return nameOf(a) != a.App })
+	if named {
+		heads[1] = "NAME"
+	}
+	if full && named {
+		heads = append(heads, "APP")
+	}
 	if full {
 		heads = append(heads, "COMMAND")
 	}
 	var rows [][]string
 	for _, a := range apps {
-		row := []string{strconv.FormatUint(uint64(a.ID), 10), a.App, state(a), pid(a), span(uptime(a, now))}
+		row := []string{strconv.FormatUint(uint64(a.ID), 10), nameOf(a), state(a), pid(a), span(uptime(a, c.now()))}
+		if full && named {
+			row = append(row, a.App)
+		}
 		if full {
 			row = append(row, a.Command)
 		}
 		rows = append(rows, row)
 	}
-	printTable(w, heads, rows)
+	printTable(w, c.Columns, heads, rows)
 }
 
 // state is the state with the exit code of an ended app.
@@ -187,7 +199,7 @@ func uptime(a signal.App, now time.Time) time.Duration {
 }
 
 func restart(ctx context.Context, c *call) error {
-	id, err := c.onlyID()
+	id, err := c.onlyID(ctx)
 	if err != nil {
 		return err
 	}
@@ -196,7 +208,7 @@ func restart(ctx context.Context, c *call) error {
 		return c.explain(ctx, id, err)
 	}
 	return c.answer(app, func(w io.Writer) {
-		fmt.Fprintf(w, "app %d (%s) runs again (pid %d, Command: %s)\n", app.ID, term.Clean(app.App), app.Pid, term.Clean(app.Command))
+		fmt.Fprintf(w, "app %d (%s) runs again (pid %d, Command: %s)\n", app.ID, term.Clean(nameOf(app)), app.Pid, term.Clean(app.Command))
 	})
 }
 

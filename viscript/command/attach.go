@@ -31,7 +31,7 @@ func attachCommands() []*Command {
 }
 
 func attach(ctx context.Context, c *call) error {
-	id, err := c.onlyID()
+	id, err := c.onlyID(ctx)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func attach(ctx context.Context, c *call) error {
 		return err
 	}
 	if !live(app) {
-		return fmt.Errorf("app %d (%s) does not run; `why %d` and `logs %d` tell of it", id, app.App, id, id)
+		return fmt.Errorf("app %d (%s) does not run; `why %d` and `logs %d` tell of it", id, nameOf(app), id, id)
 	}
 	return c.attachTo(ctx, id)
 }
@@ -92,9 +92,9 @@ func Parting(ctx context.Context, h Lister, id signal.ID, detached bool) (string
 		case a.Pid == 0 && a.ExitCode != nil:
 			return ending(a), nil
 		case detached:
-			return fmt.Sprintf("detached; app %d (%s) goes on", id, term.Clean(a.App)), nil
+			return fmt.Sprintf("detached; app %d (%s) goes on", id, term.Clean(nameOf(a))), nil
 		case time.Now().After(end):
-			return fmt.Sprintf("app %d (%s) prints no more; it is %s", id, term.Clean(a.App), a.State), nil
+			return fmt.Sprintf("app %d (%s) prints no more; it is %s", id, term.Clean(nameOf(a)), a.State), nil
 		}
 		select {
 		case <-time.After(partingWait / 100):
@@ -119,7 +119,7 @@ func row(ctx context.Context, h Lister, id signal.ID) (a signal.App, ok bool, er
 
 // ending says in one line how an app ended.
 func ending(a signal.App) string {
-	text := fmt.Sprintf("app %d (%s) has ended", a.ID, a.App)
+	text := fmt.Sprintf("app %d (%s) has ended", a.ID, nameOf(a))
 	if a.ExitCode != nil {
 		text += ", exit code " + exitText(*a.ExitCode)
 	}

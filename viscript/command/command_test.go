@@ -50,7 +50,7 @@ func TestUsageErrors(t *testing.T) {
 	b := newBench(t)
 	b.run("start echo", OK)
 	for line, want := range map[string]string{
-		"strat node":                `error: unknown command "strat"; did you mean "start"?; ` + "`help` lists them all",
+		"strat node":                `error: unknown command "strat"; did you mean "start"? (` + "`help` lists them all)",
 		"PING 1":                    `unknown command "PING"; did you mean "ping"?`,
 		"start nod":                 `there is no app "nod"; did you mean "node"?`,
 		"start":                     "start: too few arguments; usage: start [-a] APP [ARGS...]",
@@ -67,7 +67,7 @@ func TestUsageErrors(t *testing.T) {
 		"logs -f=1 1":               "option -f takes no value",
 		"events --since -1":         "allowed: the number of an event",
 		"help nothing-such":         `there is no command and no app "nothing-such"`,
-		"up dem":                    `there is no group "dem"; did you mean "demo"?; groups: demo`,
+		"up dem":                    `there is no group "dem"; did you mean "demo"? (groups: demo)`,
 		"down":                      "usage: down GROUP",
 		"tell":                      "usage: tell ID [COMMAND [ARGS...]]",
 		"quit now":                  "too many arguments",
@@ -90,7 +90,7 @@ func TestUnknownID(t *testing.T) {
 	b.run("start echo", OK)
 	b.run("start echo", OK)
 	_, errs := b.run("ping 9", Failed)
-	has(t, errs, "there is no app with ID 9; running: 1, 2")
+	has(t, errs, "there is no app with ID 9; running: 1 (echo), 2 (echo)")
 }
 
 func TestMissingProgram(t *testing.T) {
@@ -175,7 +175,7 @@ func TestStopAndMeasure(t *testing.T) {
 	has(t, out, "memory      12.0 MiB, at most 13.0 MiB, virtual 1.0 GiB", "goroutines  9", "1.5 % now")
 	has(t, b.json("res_usage 1"), `"id":1`, `"rss_bytes":12582912`, `"cpu_percent":1.5`, `"goroutines":9`)
 	out, _ = b.run("top", OK)
-	has(t, out, "ID  APP   STATE  CPU %", " 1  node  ready    1.5  12.0 MiB")
+	has(t, out, "ID  NAME  STATE  PID  CPU %", " 1  node  ready  101    1.5  12.0 MiB")
 	has(t, b.json("top"), `[{"app":"node","state":"ready","id":1`)
 	out, _ = b.run("sd 1", OK)
 	has(t, out, "app 1 (pid 101) ended when asked to, exit code 0 (shutdown)")
@@ -342,13 +342,13 @@ func TestTell(t *testing.T) {
 		t.Error(got)
 	}
 	_, errs := b.run("tell 1 link", Failed)
-	has(t, errs, `app 1 has no command "link"; did you mean "links"?; it has: links, log-level`)
+	has(t, errs, `app 1 has no command "link"; did you mean "links"? (it has: links, log-level)`)
 }
 
 func TestPrintValueAnything(t *testing.T) {
 	for _, p := range []string{"", "{", "[", `{"a":`, `[{"a":1},2]`, `[[1],[2]]`, `"x`, "\x00", `{"a":[{}]}`, `[{">":1}]`} {
 		var b strings.Builder
-		printValue(&b, []byte(p))
+		(&call{}).printValue(&b, []byte(p))
 	}
 }
 
@@ -358,7 +358,7 @@ func FuzzPrintValue(f *testing.F) {
 	f.Add([]byte(`"text"`))
 	f.Fuzz(func(t *testing.T, p []byte) {
 		var b strings.Builder
-		printValue(&b, p)
+		(&call{}).printValue(&b, p)
 		if strings.ContainsAny(b.String(), "\x1b\x07\r") {
 			t.Fatalf("%q shows %q", p, b.String())
 		}
@@ -415,7 +415,7 @@ func TestDoctorPorts(t *testing.T) {
 	b.cfg.Groups["demo"] = Group{Name: "demo", Members: []Member{{App: "node", Name: "n", Args: []string{busy, "8.8.8.8:53", "127.0.0.1:0"}}}}
 	out, _ := b.run("doctor", Failed)
 	has(t, out, "problem  group demo names "+busy+", which is in use", "-> end what uses it, or change the port in /etc/viscript/config.yaml")
-	has(t, out, "ok       configuration /etc/viscript/config.yaml: 3 apps, 1 groups")
+	has(t, out, "ok       configuration /etc/viscript/config.yaml: 3 apps, 1 group")
 	b.run("start node", OK) // it runs: then it is the one that uses it
 	if out, _ := b.run("doctor", OK); strings.Contains(out, busy) {
 		t.Error(out)

@@ -64,12 +64,12 @@ func completeGroup(_ context.Context, e *Env, prev []string) []string {
 	return e.groupNames()
 }
 
-// completeID offers the IDs of running apps.
+// completeID offers the IDs of running apps and the names that stand for one.
 func completeID(ctx context.Context, e *Env, prev []string) []string {
 	if len(prev) > 0 {
 		return nil
 	}
-	return ids(e.liveApps(ctx))
+	return idWords(e.liveApps(ctx))
 }
 
 // completeAnyID offers the IDs of ended apps too; not behind -n, where a number of lines stands.
@@ -83,17 +83,23 @@ func completeAnyID(ctx context.Context, e *Env, prev []string) []string {
 	if len(plain(prev)) > 0 {
 		return nil
 	}
-	return ids(e.Host.List(ctx))
+	return idWords(e.Host.List(ctx))
 }
 
-func ids(apps []signal.App, err error) (found []string) {
+// idWords are the IDs of apps, and behind them, in order, the names that FindApp understands.
+func idWords(apps []signal.App, err error) (found []string) {
 	if err != nil {
 		return nil
 	}
+	var known []string
 	for _, a := range apps {
 		found = append(found, strconv.FormatUint(uint64(a.ID), 10))
+		if _, err := pick(apps, nameOf(a)); err == nil {
+			known = append(known, nameOf(a))
+		}
 	}
-	return found
+	slices.Sort(known)
+	return append(found, slices.Compact(known)...)
 }
 
 func completeTell(ctx context.Context, e *Env, prev []string) []string {
@@ -102,7 +108,7 @@ func completeTell(ctx context.Context, e *Env, prev []string) []string {
 		return completeID(ctx, e, prev)
 	case 1:
 		c := &call{Env: e, cmd: &Command{Name: "tell"}, args: prev}
-		id, err := c.id(0)
+		id, err := c.id(ctx, 0)
 		if err != nil {
 			return nil
 		}

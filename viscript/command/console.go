@@ -20,7 +20,8 @@ func consoleCommands() []*Command {
 		{Name: "doctor", Help: "check folders, configuration, programs and ports, and say how to mend them", run: doctor},
 		{Name: "clear", Aliases: []string{"cls", "c"}, Help: "clear the screen", run: clear},
 		{Name: "version", Help: "print the version of the daemon", run: version},
-		{Name: "quit", Help: "stop all apps and end the daemon", run: quit},
+		{Name: "quit", Help: "end the daemon; apps with `daemon: true` go on, the others are stopped",
+			More: "The next daemon finds those that go on under their IDs. With stopAllOnExit: true in settings\nall are stopped.", run: quit},
 	}
 }
 
@@ -75,7 +76,7 @@ func hosts(ctx context.Context, c *call) error {
 		all = append(all, a)
 		rows = append(rows, []string{a.Host, a.Address, strconv.Itoa(a.Apps), a.Error})
 	}
-	return c.answer(list(all), func(w io.Writer) { printTable(w, []string{"HOST", "ADDRESS", ">APPS", ""}, rows) })
+	return c.answer(list(all), func(w io.Writer) { printTable(w, c.Columns, []string{"HOST", "ADDRESS", ">APPS", ""}, rows) })
 }
 
 func clear(_ context.Context, c *call) error {

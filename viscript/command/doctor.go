@@ -53,7 +53,7 @@ func doctor(ctx context.Context, c *call) error {
 			rows = append(rows, []string{"", "  -> " + f.Fix})
 		}
 	}
-	if err := c.answer(found, func(w io.Writer) { printTable(w, []string{"", ""}, rows) }); err != nil {
+	if err := c.answer(found, func(w io.Writer) { printTable(w, c.Columns, []string{"", ""}, rows) }); err != nil {
 		return err
 	}
 	if problems > 0 {
@@ -97,7 +97,7 @@ func checkConfig(c *call) []finding {
 			return []finding{bad("mend the file, then `reload`", "configuration: %v", err)}
 		}
 	}
-	return []finding{good("configuration %s: %d apps, %d groups", cfg.File, len(cfg.Apps), len(cfg.Groups))}
+	return []finding{good("configuration %s: %s, %s", cfg.File, Count(len(cfg.Apps), "app"), Count(len(cfg.Groups), "group"))}
 }
 
 func checkPrograms(cfg *Config) []finding {
@@ -210,9 +210,9 @@ func checkFailed(all []signal.App) []finding {
 	for _, a := range all {
 		switch a.State {
 		case signal.Failed:
-			found = append(found, bad(fmt.Sprintf("why %d", a.ID), "app %d (%s) failed: %s", a.ID, a.App, a.Reason))
+			found = append(found, bad(fmt.Sprintf("why %d", a.ID), "app %d (%s) failed: %s", a.ID, nameOf(a), a.Reason))
 		case signal.Unreachable:
-			found = append(found, bad(fmt.Sprintf("restart %d", a.ID), "app %d (%s) runs but does not answer", a.ID, a.App))
+			found = append(found, bad(fmt.Sprintf("restart %d", a.ID), "app %d (%s) runs but does not answer", a.ID, nameOf(a)))
 		}
 	}
 	if len(found) == 0 {

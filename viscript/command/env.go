@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,11 +67,20 @@ type call struct {
 }
 
 // usageError is answered with exit code 2.
-type usageError struct{ text string }
+type usageError struct{ error }
 
-func (e usageError) Error() string { return e.text }
+func usagef(format string, a ...any) error { return usageError{fmt.Errorf(format, a...)} }
 
-func usagef(format string, a ...any) error { return usageError{fmt.Sprintf(format, a...)} }
+// Unwrap gives what was wrapped by %w.
+func (e usageError) Unwrap() error { return e.error }
+
+// width is that of the terminal, or as good as none.
+func (c *call) width() int {
+	if c.Columns > 0 {
+		return c.Columns
+	}
+	return math.MaxInt
+}
 
 func (c *call) now() time.Time {
 	if c.Now != nil {
@@ -154,23 +165,6 @@ func (c *call) count(least, most int) error {
 	return nil
 }
 
-// id reads the argument at i as the ID of an app.
-func (c *call) id(i int) (signal.ID, error) {
-	n, err := strconv.ParseUint(c.args[i], 10, 64)
-	if err != nil || n == 0 {
-		return 0, usagef("%s: %q is no ID; list_apps shows the IDs", c.cmd.Name, c.args[i])
-	}
-	return signal.ID(n), nil
-}
-
-// onlyID is for commands whose one argument is an ID.
-func (c *call) onlyID() (signal.ID, error) {
-	if err := c.count(1, 1); err != nil {
-		return 0, err
-	}
-	return c.id(0)
-}
-
 // find returns the row of an app.
 func (c *call) find(ctx context.Context, id signal.ID) (signal.App, error) {
 	all, err := c.Host.List(ctx)
@@ -186,19 +180,11 @@ func (c *call) find(ctx context.Context, id signal.ID) (signal.App, error) {
 }
 
 func noApp(id signal.ID, all []signal.App) error {
-	var ids []string
-	for _, a := range all {
-		if live(a) {
-			ids = append(ids, strconv.FormatUint(uint64(a.ID), 10))
-		}
-	}
-	switch {
-	case len(ids) == 0:
+	running := slices.DeleteFunc(slices.Clone(all), func(a signal.App) bool { return !live(a) })
+	if len(running) == 0 {
 		return fmt.Errorf("there is no app with ID %d; none is running", id)
-	case len(ids) > 20:
-		ids = append(ids[:20], "...")
 	}
-	return fmt.Errorf("there is no app with ID %d; running: %s", id, strings.Join(ids, ", "))
+	return fmt.Errorf("there is no app with ID %d; running: %s", id, listed(running))
 }
 
 // live says whether the app has a process.

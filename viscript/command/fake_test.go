@@ -52,7 +52,7 @@ func (f *fakeHost) Start(_ context.Context, r signal.StartRequest) (signal.App, 
 	f.note("start %s", Join(append([]string{r.App}, r.Args...)))
 	a := signal.App{
 		ID: signal.ID(len(f.apps) + 1), App: r.App, Pid: 100 + len(f.apps) + 1, State: signal.Ready,
-		Command: Join(append([]string{r.Path}, r.Args...)), Started: clock.Add(-90 * time.Second), Log: "/state/log",
+		Command: Join(append([]string{r.Path}, r.Args...)), Started: clock.Add(-90 * time.Second), Log: "/state/log", Group: r.Group, Member: r.Member,
 	}
 	f.apps = append(f.apps, a)
 	return a, nil

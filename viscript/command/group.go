@@ -15,6 +15,7 @@ import (
 
 func groupCommands() []*Command {
 	return []*Command{
+		groupsCommand(),
 		{
 			Name: "up", Args: "GROUP", Help: "start the apps of a group, each when those it depends on are ready",
 			More: "Members that run already are left as they are. When one fails, those that need it are\nnot started; the others are.",
@@ -42,8 +43,8 @@ func (c *call) group() (Group, error) {
 		return Group{}, usagef("%s: there is no group %q: %s", c.cmd.Name, c.args[0], why)
 	}
 	names := c.groupNames()
-	return Group{}, usagef("%s: there is no group %q%s; groups: %s", c.cmd.Name, c.args[0],
-		didYouMean(c.args[0], names), strings.Join(names, ", "))
+	return Group{}, usagef("%s: there is no group %q%s", c.cmd.Name, c.args[0],
+		didYouMean(c.args[0], names, "groups: "+strings.Join(names, ", ")))
 }
 
 // memberAnswer is what `up` and `down` say of one member.
@@ -98,6 +99,7 @@ func up(ctx context.Context, c *call) error {
 	u := newClimb(c, cfg, g, live)
 	u.request = func(m Member) (signal.StartRequest, error) { return cfg.memberRequest(g.Name, m) }
 	u.run(ctx)
+	u.printStatuses(ctx)
 	return u.tell()
 }
 

@@ -83,8 +83,11 @@ func (t *Table) help(_ context.Context, c *call) error {
 	if cmd := t.Lookup(name); cmd != nil {
 		return c.answer(cmd.describe(), func(w io.Writer) { helpCommand(w, cmd) })
 	}
-	hint := didYouMean(name, append(t.names(), c.appNames()...))
-	return usagef("help: there is no command and no app %q%s", name, hint)
+	if meant := elsewhere[strings.ToLower(name)]; meant != "" {
+		return usagef("help: there is no command and no app %q%s", name, ask([]string{meant}, "`help` lists the commands, `apps` the apps"))
+	}
+	known := append(t.names(), c.appNames()...)
+	return usagef("help: there is no command and no app %q%s", name, didYouMean(name, known, "`help` lists the commands, `apps` the apps"))
 }
 
 func (t *Table) helpAll(c *call) error {
@@ -94,7 +97,10 @@ func (t *Table) helpAll(c *call) error {
 		all = append(all, cmd.describe())
 		rows = append(rows, []string{cmd.Synopsis(), strings.Join(cmd.Aliases, ", "), cmd.Help})
 	}
-	return c.answer(all, func(w io.Writer) { printTable(w, []string{"COMMAND", "ALIAS", ""}, rows) })
+	return c.answer(all, func(w io.Writer) {
+		printTable(w, c.Columns, []string{"COMMAND", "ALIAS", ""}, rows)
+		fmt.Fprintln(w, flow(AboutIDs, c.width(), 0))
+	})
 }
 
 func helpCommand(w io.Writer, cmd *Command) {
@@ -104,6 +110,9 @@ func helpCommand(w io.Writer, cmd *Command) {
 	}
 	for _, l := range lines(cmd.More) {
 		fmt.Fprintf(w, "    %s\n", l)
+	}
+	if slices.Contains(strings.FieldsFunc(cmd.Args, func(r rune) bool { return r == ' ' || r == '[' || r == ']' }), "ID") {
+		fmt.Fprintf(w, "    %s\n", AboutIDs)
 	}
 }
 

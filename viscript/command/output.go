@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func logs(ctx context.Context, c *call) error {
 	if err := c.options(option{name: "-f", flag: &r.Follow}, option{name: "-n", value: number(&r.Lines)}); err != nil {
 		return err
 	}
-	id, err := c.onlyID()
+	id, err := c.onlyID(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,7 @@ type whyAnswer struct {
 }
 
 func why(ctx context.Context, c *call) error {
-	id, err := c.onlyID()
+	id, err := c.onlyID(ctx)
 	if err != nil {
 		return err
 	}
@@ -168,14 +169,18 @@ func why(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(whyAnswer{app, before, list(got)}, func(w io.Writer) { printWhy(w, app, before, got, c.now()) })
+	return c.answer(whyAnswer{app, before, list(got)}, func(w io.Writer) { c.printWhy(w, app, before, got) })
 }
 
-func printWhy(w io.Writer, a signal.App, before past, last []string, now time.Time) {
+func (c *call) printWhy(w io.Writer, a signal.App, before past, last []string) {
+	now := c.now()
 	rows := [][]string{
-		{"app", fmt.Sprintf("%s (ID %d)", a.App, a.ID)},
+		{"app", fmt.Sprintf("%s (ID %d)", nameOf(a), a.ID)},
 		{"command", a.Command},
 		{"state", string(a.State)},
+	}
+	if a.Member != "" {
+		rows = slices.Insert(rows, 1, []string{"member of", fmt.Sprintf("group %s; the app is %s", a.Group, a.App)})
 	}
 	add := func(name, value string) {
 		if value != "" {
@@ -194,8 +199,10 @@ func printWhy(w io.Writer, a signal.App, before past, last []string, now time.Ti
 	rows = append(rows, waits(a, now)...)
 	add("how often", before.often(a))
 	add("log", a.Log)
-	printTable(w, []string{"", ""}, rows)
-	printEvents(w, before.Last)
+	printTable(w, c.Columns, []string{"", ""}, rows)
+	for _, e := range before.Last {
+		c.printEvent(w, told{e, a.Member})
+	}
 	for _, l := range last {
 		fmt.Fprintln(w, "  | "+term.Clean(strings.ReplaceAll(l, "\t", "    ")))
 	}
@@ -229,18 +236,37 @@ func events(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	known := NewNames(c.Host)
 	if !follow {
-		return c.answer(list(got), func(w io.Writer) { printEvents(w, got) })
+		all := []told{}
+		for _, e := range got {
+			all = append(all, told{e, known.member(ctx, e)})
+		}
+		return c.answer(all, func(w io.Writer) {
+			for _, e := range all {
+				c.printEvent(w, e)
+			}
+		})
+	}
+	tell := func(e signal.Event) error {
+		t := told{e, known.member(ctx, e)}
+		return c.answer(t, func(w io.Writer) { c.printEvent(w, t) })
 	}
 	for _, e := range got {
-		if err := c.printEvent(e); err != nil {
+		if err := tell(e); err != nil {
 			return err
 		}
 	}
-	if err := c.Host.Events(ctx, last, true, c.printEvent); !interrupted(ctx, err) {
+	if err := c.Host.Events(ctx, last, true, tell); !interrupted(ctx, err) {
 		return err
 	}
 	return nil
+}
+
+// told is an event with what it does not say of its app.
+type told struct {
+	signal.Event
+	Member string `json:"member,omitempty"` // of a group
 }
 
 // recentEvents returns the last n events that from admits, and the number of the last event of all.
@@ -259,21 +285,14 @@ func (c *call) recentEvents(ctx context.Context, from since, n int) (got []signa
 	return got, last, err
 }
 
-func printEvents(w io.Writer, events []signal.Event) {
-	for _, e := range events {
-		fmt.Fprintln(w, eventLine(e))
-	}
-}
-
-func (c *call) printEvent(e signal.Event) error {
-	return c.answer(e, func(w io.Writer) { fmt.Fprintln(w, eventLine(e)) })
-}
-
-// eventLine is an event on one line.
-func eventLine(e signal.Event) string {
+// printEvent writes an event on one row.
+func (c *call) printEvent(w io.Writer, e told) {
 	subject := e.App
+	if e.Member != "" {
+		subject = e.Member
+	}
 	if e.ID != 0 {
-		subject = fmt.Sprintf("%d %s", e.ID, e.App)
+		subject = fmt.Sprintf("%d %s", e.ID, subject)
 	}
 	line := fmt.Sprintf("%6d  %s  %-10s  %s", e.Seq, e.Time.Local().Format(time.DateTime), e.Kind, subject)
 	if e.Text != "" {
@@ -282,5 +301,8 @@ func eventLine(e signal.Event) string {
 	if len(e.Fields) > 0 && json.Valid(e.Fields) {
 		line += " " + string(e.Fields)
 	}
-	return term.Clean(line)
+	if line = term.Clean(line); c.Columns > 0 {
+		line = term.Truncate(line, c.Columns)
+	}
+	fmt.Fprintln(w, line)
 }

@@ -2,54 +2,19 @@ package command
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"time"
-
-	"github.com/skycoin/viscript/viscript/term"
 )
 
-// gap stands between the columns of a table.
-const gap = "  "
-
-// printTable aligns rows under heads; columns whose head begins with ">" to the right.
-// Cells are cleaned: what apps say of themselves cannot move the cursor.
-func printTable(w io.Writer, heads []string, rows [][]string) {
-	right := make([]bool, len(heads))
-	width := make([]int, len(heads))
-	titles := make([]string, len(heads))
-	for i, h := range heads {
-		titles[i], right[i] = strings.CutPrefix(h, ">")
-		width[i] = term.Width(titles[i])
+// Count writes a number of things: 1 app, 2 apps, 2 processes.
+func Count(n int, one string) string {
+	switch {
+	case n == 1:
+		return "1 " + one
+	case strings.HasSuffix(one, "s"):
+		return fmt.Sprintf("%d %ses", n, one)
 	}
-	for _, row := range rows {
-		for i := range row {
-			row[i] = term.Clean(row[i])
-			width[i] = max(width[i], term.Width(row[i]))
-		}
-	}
-	if strings.Join(titles, "") != "" {
-		printRow(w, titles, width, right)
-	}
-	for _, row := range rows {
-		printRow(w, row, width, right)
-	}
-}
-
-func printRow(w io.Writer, cells []string, width []int, right []bool) {
-	var b strings.Builder
-	for i, cell := range cells {
-		if i > 0 {
-			b.WriteString(gap)
-		}
-		pad := strings.Repeat(" ", width[i]-term.Width(cell))
-		if right[i] {
-			b.WriteString(pad + cell)
-		} else {
-			b.WriteString(cell + pad)
-		}
-	}
-	fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 // span writes a duration in its two largest units.

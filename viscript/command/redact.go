@@ -63,7 +63,7 @@ func redactURL(w string) string {
 
 // looking are the commands that change nothing.
 var looking = map[string]bool{
-	"help": true, "apps": true, "list_apps": true, "ping": true, "res_usage": true, "top": true, "logs": true, "why": true,
+	"help": true, "apps": true, "groups": true, "list_apps": true, "ping": true, "res_usage": true, "top": true, "logs": true, "why": true,
 	"events": true, "hosts": true, "doctor": true, "clear": true, "version": true,
 }
 

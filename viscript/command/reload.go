@@ -67,7 +67,7 @@ func reload(ctx context.Context, c *call) error {
 	if !dry {
 		c.apply(ctx, next, answer.Plan)
 	}
-	if err := c.answer(answer, func(w io.Writer) { printReload(w, answer, c.supervisor() != nil) }); err != nil {
+	if err := c.answer(answer, func(w io.Writer) { c.printReload(w, answer, c.supervisor() != nil) }); err != nil {
 		return err
 	}
 	var failed []string
@@ -197,7 +197,7 @@ func (c *call) applyAdditions(ctx context.Context, next *Config, plan []Step) {
 	}
 }
 
-func printReload(w io.Writer, a reloadAnswer, plans bool) {
+func (c *call) printReload(w io.Writer, a reloadAnswer, plans bool) {
 	if len(a.Added)+len(a.Removed)+len(a.Changed) == 0 {
 		fmt.Fprintf(w, "%s: nothing has changed\n", term.Clean(a.File))
 	}
@@ -216,7 +216,7 @@ func printReload(w io.Writer, a reloadAnswer, plans bool) {
 	for _, s := range a.Plan {
 		rows = append(rows, s.row())
 	}
-	printTable(w, []string{"", "", "", ""}, rows)
+	printTable(w, c.Columns, []string{"", "", "", ""}, rows)
 	if a.DryRun {
 		fmt.Fprintln(w, "nothing was done: --dry-run")
 	}

@@ -18,7 +18,7 @@ func (t *Table) Run(ctx context.Context, env *Env, words []string, o Output) int
 	}
 	cmd := t.Lookup(words[0])
 	if cmd == nil {
-		return o.report(usagef("unknown command %q%s; `help` lists them all", words[0], didYouMean(words[0], t.names())))
+		return o.report(t.unknown(words[0]))
 	}
 	return o.report(cmd.run(ctx, &call{Env: env, Output: o, cmd: cmd, args: words[1:]}))
 }
@@ -29,7 +29,15 @@ func (o Output) report(err error) int {
 		return OK
 	}
 	fmt.Fprintln(o.Err, "error: "+term.Clean(err.Error()))
-	if errors.As(err, new(usageError)) {
+	return ExitCode(err)
+}
+
+// ExitCode is what stands for an error of this package.
+func ExitCode(err error) int {
+	switch {
+	case err == nil:
+		return OK
+	case errors.As(err, new(usageError)), errors.As(err, new(errUnknown)):
 		return Usage
 	}
 	return Failed

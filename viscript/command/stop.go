@@ -23,7 +23,7 @@ func stopCommands() []*Command {
 }
 
 func shutdown(ctx context.Context, c *call) error {
-	id, err := c.onlyID()
+	id, err := c.onlyID(ctx)
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func shutdown(ctx context.Context, c *call) error {
 }
 
 func kill(ctx context.Context, c *call) error {
-	id, err := c.onlyID()
+	id, err := c.onlyID(ctx)
 	if err != nil {
 		return err
 	}

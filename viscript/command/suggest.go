@@ -37,16 +37,39 @@ func suggest(word string, known []string) []string {
 	return names
 }
 
-// didYouMean is the hint behind an error, or "".
-func didYouMean(word string, known []string) string {
-	names := suggest(word, known)
+// didYouMean is the hint behind an error: what may have been meant, and where all is found.
+func didYouMean(word string, known []string, all string) string {
+	return ask(suggest(word, known), all)
+}
+
+func ask(names []string, all string) string {
 	if len(names) == 0 {
-		return ""
+		return "; " + all
 	}
 	for i, n := range names {
 		names[i] = fmt.Sprintf("%q", n)
 	}
-	return "; did you mean " + strings.Join(names, " or ") + "?"
+	return "; did you mean " + strings.Join(names, " or ") + "? (" + all + ")"
+}
+
+// elsewhere are words of other consoles and shells that stand for a command here.
+var elsewhere = map[string]string{
+	"exit": "quit", "logout": "quit", "bye": "quit", "halt": "quit", "q": "quit",
+	"ps": "list_apps", "ls": "list_apps", "list": "list_apps", "status": "list_apps", "jobs": "list_apps",
+	"stop": "shutdown", "end": "shutdown", "run": "start", "launch": "start",
+	"man": "help", "usage": "res_usage", "stats": "res_usage", "tail": "logs", "journal": "events",
+	"check": "doctor", "fg": "attach",
+}
+
+// unknown is the error for a word that is no command.
+func (t *Table) unknown(word string) error {
+	if word == "" {
+		return usagef("the command is empty; `help` lists them all")
+	}
+	if meant := elsewhere[strings.ToLower(word)]; meant != "" {
+		return usagef("unknown command %q%s", word, ask([]string{meant}, "`help` lists them all"))
+	}
+	return usagef("unknown command %q%s", word, didYouMean(word, t.names(), "`help` lists them all"))
 }
 
 // distance counts insertions, deletions, changes and swaps of neighbours between a and b

@@ -25,7 +25,7 @@ func tell(ctx context.Context, c *call) error {
 	if err := c.count(1, -1); err != nil {
 		return err
 	}
-	id, err := c.id(0)
+	id, err := c.id(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func tell(ctx context.Context, c *call) error {
 	if len(answer) == 0 {
 		answer = json.RawMessage("null")
 	}
-	return c.answer(answer, func(w io.Writer) { printValue(w, answer) })
+	return c.answer(answer, func(w io.Writer) { c.printValue(w, answer) })
 }
 
 func (c *call) tellable(ctx context.Context, id signal.ID) error {
@@ -59,7 +59,7 @@ func (c *call) tellable(ctx context.Context, id signal.ID) error {
 		for _, k := range commands {
 			rows = append(rows, []string{strings.TrimSpace(k.Name + " " + k.Args), k.Help})
 		}
-		printTable(w, []string{"COMMAND", ""}, rows)
+		printTable(w, c.Columns, []string{"COMMAND", ""}, rows)
 	})
 }
 
@@ -72,7 +72,10 @@ func (c *call) noCommand(ctx context.Context, id signal.ID, err error) error {
 	for _, k := range commands {
 		names = append(names, k.Name)
 	}
-	return fmt.Errorf("app %d has no command %q%s; it has: %s", id, c.args[1], didYouMean(c.args[1], names), strings.Join(names, ", "))
+	if len(names) == 0 {
+		return fmt.Errorf("app %d has no command %q: it offers none", id, c.args[1])
+	}
+	return fmt.Errorf("app %d has no command %q%s", id, c.args[1], didYouMean(c.args[1], names, "it has: "+strings.Join(names, ", ")))
 }
 
 // maxShownRows bounds the rows of an answer shown as a table; in JSON all are written.
@@ -80,15 +83,15 @@ const maxShownRows = 10000
 
 // printValue shows a JSON value: a string as it is, an object as a line for each of its
 // fields, a list of objects as a table, other lists as a line for each element.
-func printValue(w io.Writer, p json.RawMessage) {
+func (c *call) printValue(w io.Writer, p json.RawMessage) {
 	p = bytes.TrimSpace(p)
 	switch {
 	case len(p) == 0 || string(p) == "null":
 		return
 	case p[0] == '{':
-		printObject(w, p)
+		c.printObject(w, p)
 	case p[0] == '[':
-		printList(w, p)
+		c.printList(w, p)
 	default:
 		text := cell(p)
 		if p[0] == '"' {
@@ -126,7 +129,7 @@ func fields(p json.RawMessage) (got []field, ok bool) {
 	return got, true
 }
 
-func printObject(w io.Writer, p json.RawMessage) {
+func (c *call) printObject(w io.Writer, p json.RawMessage) {
 	got, ok := fields(p)
 	if !ok {
 		fmt.Fprintln(w, term.Clean(string(p)))
@@ -141,10 +144,15 @@ func printObject(w io.Writer, p json.RawMessage) {
 		}
 		rows = append(rows, []string{f.name, cell(f.value)})
 	}
-	printTable(w, []string{"", ""}, rows)
+	for _, row := range rows {
+		if name, write := unitOf(row[0]); write != nil && !slices.ContainsFunc(got, func(f field) bool { return f.name == name }) {
+			row[0], row[1] = name, write(row[1])
+		}
+	}
+	printTable(w, c.Columns, []string{"", ""}, rows)
 	for _, f := range nested {
 		fmt.Fprintf(w, "%s:\n", term.Clean(f.name))
-		printList(w, f.value)
+		c.printList(w, f.value)
 	}
 }
 
@@ -158,7 +166,7 @@ func tabular(p json.RawMessage) bool {
 	return ok
 }
 
-func printList(w io.Writer, p json.RawMessage) {
+func (c *call) printList(w io.Writer, p json.RawMessage) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(p, &elements); err != nil {
 		fmt.Fprintln(w, term.Clean(string(p)))
@@ -171,7 +179,7 @@ func printList(w io.Writer, p json.RawMessage) {
 	more := len(elements) - maxShownRows
 	elements = elements[:min(len(elements), maxShownRows)]
 	if heads, rows, ok := tableOf(elements); ok {
-		printTable(w, heads, rows)
+		printTable(w, c.Columns, heads, rows)
 	} else {
 		for _, e := range elements {
 			fmt.Fprintln(w, term.Clean(cell(e)))
@@ -216,6 +224,12 @@ func tableOf(elements []json.RawMessage) (heads []string, rows [][]string, ok bo
 		rows = append(rows, row)
 	}
 	for i, n := range names {
+		if name, write := unitOf(n); write != nil && numeric[i] && !slices.Contains(names, name) {
+			n = name
+			for _, row := range rows {
+				row[i] = write(row[i])
+			}
+		}
 		head := term.Clean(strings.ToUpper(n))
 		if numeric[i] {
 			head = ">" + head
@@ -233,6 +247,9 @@ func cell(p json.RawMessage) string {
 	}
 	if string(p) == "null" {
 		return "-"
+	}
+	if words, ok := wordList(p); ok {
+		return words
 	}
 	var b bytes.Buffer
 	if json.Compact(&b, p) != nil {

@@ -109,7 +109,8 @@ func (v *topView) lines(now time.Time, columns, rows int) []string {
 	if len(v.rows) == 0 {
 		out = append(out, "", "no apps are running")
 	} else {
-		printTable(&table, []string{">ID", "APP", "STATE", ">PID", ">CPU %", ">MEMORY", ">PROCS", ">THREADS", ">GOROUTINES", "CPU, LAST 30"}, v.cells())
+		heads, cells := v.table(columns)
+		printTable(&table, columns, heads, cells)
 		out = append(out, "")
 		out = append(out, lines(table.String())...)
 	}
@@ -134,7 +135,7 @@ func (v *topView) title(now time.Time) string {
 	for _, s := range sortedKeys(stateNames(count)) {
 		parts = append(parts, fmt.Sprintf("%d %s", count[signal.State(s)], s))
 	}
-	title := fmt.Sprintf("top  %s   %d apps", now.Local().Format(time.TimeOnly), len(v.rows))
+	title := fmt.Sprintf("top  %s   %s", now.Local().Format(time.TimeOnly), Count(len(v.rows), "app"))
 	if len(parts) > 0 {
 		title += ": " + strings.Join(parts, ", ")
 	}
@@ -149,7 +150,42 @@ func stateNames(count map[signal.State]int) map[string]int {
 	return names
 }
 
-// cells are the rows of the table, in order.
+const (
+	// minSparks is how much of a sparkline is worth more than the last numbers.
+	minSparks = 12
+	// minKernel is how many of topHeads are always shown: those without the app's own numbers.
+	minKernel = 6
+)
+
+// table is the heads and rows for a screen of so many columns: the sparkline is as long as there
+// is room, and on a narrow screen the last numbers give way to it.
+func (v *topView) table(columns int) (heads []string, cells [][]string) {
+	cells = v.cells()
+	n := len(topHeads)
+	room := func() int {
+		room := columns
+		for _, c := range measure(topHeads[:n], cells) {
+			room -= c.width + len(gap)
+		}
+		return room
+	}
+	for n > minKernel && room() < minSparks {
+		n--
+	}
+	long := max(1, min(topSamples, room()))
+	for i, row := range cells {
+		last := row[len(row)-1]
+		if sparks := []rune(last); len(sparks) > long && strings.TrimFunc(last, isBar) == "" {
+			last = string(sparks[len(sparks)-long:])
+		}
+		cells[i] = append(row[:n:n], last)
+	}
+	return append(slices.Clone(topHeads[:n]), "CPU, LAST 30 S"), cells
+}
+
+func isBar(r rune) bool { return slices.Contains(bars[:], r) }
+
+// cells are the rows below topHeads, in order, with the sparkline or an error behind them.
 func (v *topView) cells() [][]string {
 	sorted := slices.Clone(v.rows)
 	slices.SortStableFunc(sorted, func(a, b topRow) int {
@@ -168,14 +204,7 @@ func (v *topView) cells() [][]string {
 		if r.Error != "" {
 			last = r.Error
 		}
-		goroutines := "-"
-		if r.Goroutines > 0 {
-			goroutines = strconv.Itoa(r.Goroutines)
-		}
-		cells = append(cells, []string{
-			strconv.FormatUint(uint64(r.ID), 10), r.App, string(r.State), pidText(r.Pid), fmt.Sprintf("%.1f", v.load(r)), size(r.RSSBytes),
-			strconv.Itoa(r.Processes), strconv.Itoa(r.Threads), goroutines, last,
-		})
+		cells = append(cells, append(r.cells(v.load(r)), last))
 		if v.tree && len(r.Tree) > 1 {
 			cells = append(cells, p.branches(r)...)
 		}
@@ -204,7 +233,7 @@ func (p *topPast) branches(r topRow) (cells [][]string) {
 			load = part.load
 		}
 		cells = append(cells, []string{
-			"", strings.Repeat("  ", d) + u.Name, "", strconv.Itoa(u.Pid), fmt.Sprintf("%.1f", load), size(u.RSSBytes), "", strconv.Itoa(u.Threads), "", "",
+			"", strings.Repeat("  ", d) + u.Name, "", strconv.Itoa(u.Pid), fmt.Sprintf("%.1f", load), size(u.RSSBytes), "", strconv.Itoa(u.Threads), "", "", "",
 		})
 	}
 	return cells
