@@ -18,6 +18,7 @@ run: build
 build:
 	@mkdir -p bin/meshnet
 	CGO_ENABLED=$(CGO) $(GO) build -trimpath -o $(BIN) ./cmd/viscript
+	@test "$$($(GO) env GOOS)" != linux || CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -buildid=$$($(GO) tool buildid $(BIN))" -o $(BIN)-keep ./cmd/viscript-keep
 	@for l in $(LINKS); do ln -sf ../viscript bin/meshnet/meshnet-run-$$l; done
 
 # what the tests need beside Go: a C compiler for the race detector, and the programs that scripts drive

@@ -123,6 +123,8 @@ func (f *Frames) Send(msg []byte) error {
 	}
 	if err != nil {
 		f.conn.Close()
+	} else if f.timeout > 0 {
+		_ = f.conn.SetWriteDeadline(time.Time{}) // or its timer wakes an idle process
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	ossignal "os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -35,11 +36,22 @@ type daemon struct {
 	audit   *viscript.Audit
 	op      *operation
 	anew    anew
+	calm    *time.Timer // gives memory back when nothing was asked for a while
 	stdin   *os.File
 	stdout  *os.File
 }
 
+const (
+	// daemonGC trades a little time for memory, in percent; the variable GOGC counts more.
+	daemonGC = 40
+	// calmTime is how long after the last command a daemon gives back what memory that took.
+	calmTime = 2 * time.Second
+)
+
 func runDaemon(ctx context.Context, o daemonOptions) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(daemonGC)
+	}
 	stop, signals := catchSignals()
 	defer stop()
 	d, err := newDaemon(o, takeNotifier())
@@ -62,6 +74,7 @@ func catchSignals() (stop func(), c chan os.Signal) {
 
 func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 	d := &daemon{options: o, stdin: os.Stdin, stdout: os.Stdout, anew: anew{wanted: make(chan struct{}, 1)}}
+	d.calm = time.AfterFunc(calmTime, debug.FreeOSMemory)
 	handed := takeHanded()
 	defer handed.Close()
 	d.anew.handed = handed.Lock != nil
@@ -90,6 +103,7 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 	d.server, err = server.New(server.Config{
 		Dir: dir, TCPAddr: o.tcpAddr(),
 		Exec: func(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer) int {
+			defer d.calm.Reset(calmTime)
 			return d.console.Exec(ctx, r, stdout, stderr)
 		},
 		Audit: func(who signal.Credentials, method string, params json.RawMessage) func(any, error) {
@@ -99,7 +113,7 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 		Speaks: isRole, StopAllOnExit: cfg.Settings.StopAll,
 		Log: log,
 
-		Reexec: d.anew.agree, Inherited: handed,
+		Reexec: d.anew.agree, Inherited: handed, Keeper: keeperCommand(),
 	})
 	if err != nil {
 		return nil, err
@@ -214,6 +228,7 @@ func (d *daemon) attend(ctx context.Context) error {
 	if d.options.up != "" && !d.anew.handed { // the daemon before has done it
 		d.bringUp(ctx)
 	}
+	d.calm.Reset(calmTime)
 	if ctx.Err() == nil && isTerminal(d.stdin) && isTerminal(d.stdout) {
 		fmt.Fprintln(d.stdout, "help or ? lists the commands, quit ends")
 		return d.console.Prompt(ctx, d.stdin, d.stdout)

@@ -18,6 +18,8 @@ const module = "github.com/skycoin/viscript/"
 var allowed = map[string][]string{
 	"cmd/viscript": {"viscript", "nodemanager", "apps", "signal", "node"},
 
+	"cmd/viscript-keep": {"signal/process"},
+
 	"viscript":         {"viscript/command", "viscript/host", "viscript/term", "signal"},
 	"viscript/command": {"viscript/host", "viscript/term", "signal"},
 	"viscript/host":    {"signal"},

@@ -382,3 +382,11 @@ func TestListFitsAFrame(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
 }
+
+func (c *counter) next() (sig.ID, error) {
+	id := c.take()
+	if err := c.secure(id); err != nil {
+		return 0, err
+	}
+	return id, nil
+}

@@ -83,17 +83,22 @@ func syncFolder(dir string) error {
 	return d.Sync()
 }
 
-// next returns an id that was never returned before in this state folder. Those who ask at
-// once share one write.
-func (c *counter) next() (signal.ID, error) {
+// take reserves an id that was never reserved before in this state folder. It may be used once
+// secure has returned.
+func (c *counter) take() signal.ID {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.last++
-	id := c.last
-	c.mu.Unlock()
+	return signal.ID(c.last)
+}
+
+// secure sees to it that no crash lets an id be given out again. Those who ask at once share
+// one write.
+func (c *counter) secure(id signal.ID) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if c.written >= id {
-		return signal.ID(id), nil
+	if c.written >= uint64(id) {
+		return nil
 	}
 	c.mu.Lock()
 	last := c.last
@@ -103,10 +108,10 @@ func (c *counter) next() (signal.ID, error) {
 		err = c.file.Sync()
 	}
 	if err != nil {
-		return 0, fmt.Errorf("writing the id counter: %w", err)
+		return fmt.Errorf("writing the id counter: %w", err)
 	}
 	c.written = last
-	return signal.ID(id), nil
+	return nil
 }
 
 // atLeast makes the next id higher than one that is known to have been given out.

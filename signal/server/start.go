@@ -28,29 +28,41 @@ const (
 
 // Start starts an app and returns its row as soon as the program runs; WaitReady waits
 // for it to be of use. An id is used up even when the kernel then refuses the program.
-func (s *Server) Start(_ context.Context, r signal.StartRequest) (signal.App, error) {
+func (s *Server) Start(ctx context.Context, r signal.StartRequest) (signal.App, error) {
+	finish, err := s.Begin(r)
+	if err != nil {
+		return signal.App{}, err
+	}
+	return finish(ctx)
+}
+
+// Begin is the first half of Start: it takes the next id, so that the ids of starts that overlap
+// are in the order of the calls. finish is the rest; an id whose finish is not called is used up.
+func (s *Server) Begin(r signal.StartRequest) (finish func(context.Context) (signal.App, error), err error) {
 	if err := checkRequest(r); err != nil {
-		return signal.App{}, signal.Errorf(signal.CodeParams, "starting %q: %v", r.App, err)
+		return nil, signal.Errorf(signal.CodeParams, "starting %q: %v", r.App, err)
 	}
 	if err := process.Check(process.Spec{Path: r.Path, Dir: r.Dir}); err != nil {
-		return signal.App{}, startError(r, err)
+		return nil, startError(r, err)
 	}
 	if s.isStopping() {
-		return signal.App{}, signal.Errorf(signal.CodeStopping, "the daemon is ending")
+		return nil, signal.Errorf(signal.CodeStopping, "the daemon is ending")
 	}
-	id, err := s.ids.next()
-	if err != nil {
-		return signal.App{}, startError(r, err)
-	}
-	a := &app{
-		id: id, log: s.logPath(id, r.App),
-		op:      make(chan struct{}, 1),
-		state:   signal.Starting,
-		changed: make(chan struct{}),
-	}
-	a.asked.Store(&r)
-	a.op <- struct{}{}
-	return s.launch(a)
+	id := s.ids.take()
+	return func(context.Context) (signal.App, error) {
+		if err := s.ids.secure(id); err != nil {
+			return signal.App{}, startError(r, err)
+		}
+		a := &app{
+			id: id, log: s.logPath(id, r.App),
+			op:      make(chan struct{}, 1),
+			state:   signal.Starting,
+			changed: make(chan struct{}),
+		}
+		a.asked.Store(&r)
+		a.op <- struct{}{}
+		return s.launch(a)
+	}, nil
 }
 
 func startError(r signal.StartRequest, err error) error {

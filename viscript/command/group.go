@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/host"
 	"github.com/skycoin/viscript/viscript/term"
 )
 
@@ -114,26 +115,44 @@ func newClimb(c *call, cfg *Config, g Group, live []signal.App) *climb {
 	return u
 }
 
-// outcome is what a waiting goroutine found: a condition was met or not.
+// startsAtOnce bounds how many members are being started at a time.
+const startsAtOnce = 8
+
+// outcome is what a goroutine found: a member was started or not, or a condition was met or not.
 type outcome struct {
+	begun  *beginning
 	need   Need
 	err    error
 	answer *memberAnswer // of a member that is done by it, otherwise nil
 }
 
+// beginning is a member that was started, or that is not up.
+type beginning struct {
+	at   int
+	when time.Time
+	memberAnswer
+	up bool
+}
+
 // run starts every member as soon as the conditions it needs are met, in the order of the
-// group, and returns when all are done and nobody waits.
+// group and some at once, and returns when all are done and nobody waits.
 func (u *climb) run(ctx context.Context) {
 	found := make(chan outcome)
-	for waiting := 0; ; waiting-- {
-		for i, ok := u.next(); ok; i, ok = u.next() {
+	for waiting, starting := 0, 0; ; waiting-- {
+		for i, ok := u.next(); ok && starting < startsAtOnce; i, ok = u.next() {
 			u.begun[i] = true
-			waiting += u.begin(ctx, i, found)
+			starting, waiting = starting+1, waiting+1
+			u.begin(ctx, i, found)
 		}
 		if waiting == 0 {
 			return
 		}
 		o := <-found
+		if o.begun != nil {
+			starting--
+			waiting += u.follow(ctx, *o.begun, found)
+			continue
+		}
 		u.met[o.need] = o.err
 		if o.answer != nil {
 			u.finish(o.need.At, *o.answer)
@@ -141,11 +160,22 @@ func (u *climb) run(ctx context.Context) {
 	}
 }
 
-// begin starts member i and returns how many outcomes are to come of it.
-func (u *climb) begin(ctx context.Context, i int, found chan<- outcome) (waiting int) {
-	began := time.Now()
-	a, up := u.start(ctx, i)
-	if !up {
+// begin starts member i unless it runs already or one that it needs does not. One outcome comes of it.
+func (u *climb) begin(ctx context.Context, i int, found chan<- outcome) {
+	b := &beginning{at: i, when: time.Now()}
+	start := u.prepare(ctx, b)
+	go func() {
+		if start != nil {
+			start(ctx)
+		}
+		found <- outcome{begun: b}
+	}()
+}
+
+// follow waits for the conditions of a member that was started, and returns how many outcomes are to come of it.
+func (u *climb) follow(ctx context.Context, b beginning, found chan<- outcome) (waiting int) {
+	i, a, began := b.at, b.memberAnswer, b.when
+	if !b.up {
 		u.finish(i, a)
 		for _, n := range u.wanted(i) {
 			u.met[n] = errNotUp
@@ -173,7 +203,7 @@ func (u *climb) begin(ctx context.Context, i int, found chan<- outcome) (waiting
 	go func() {
 		err := u.complete(ctx, &a, own)
 		a.took = time.Since(began)
-		found <- outcome{own, err, &a}
+		found <- outcome{need: own, err: err, answer: &a}
 	}()
 	return waiting + 1
 }
@@ -203,32 +233,47 @@ func (u *climb) next() (int, bool) {
 	return 0, false
 }
 
-// start starts member i unless it runs already or one that it needs does not.
-func (u *climb) start(ctx context.Context, i int) (a memberAnswer, up bool) {
-	m := u.members[i]
-	a = memberAnswer{Member: m.Name, App: m.App}
-	if missing := u.missing(i); missing != "" {
-		a.Result, a.Error = "skipped", "needs "+missing
-		return a, false
+// prepare finds out what is to be done for a member; nil: nothing more. What it returns may run on another
+// goroutine: the ids are in the order of the members all the same.
+func (u *climb) prepare(ctx context.Context, b *beginning) func(context.Context) {
+	m := u.members[b.at]
+	b.Member, b.App = m.Name, m.App
+	if missing := u.missing(b.at); missing != "" {
+		b.Result, b.Error = "skipped", "needs "+missing
+		return nil
 	}
 	r, err := u.request(m)
 	if err != nil {
-		a.Result, a.Error = "failed", err.Error()
-		return a, false
+		b.Result, b.Error = "failed", err.Error()
+		return nil
 	}
 	member := membership{u.group, m.Name, Join(append([]string{r.Path}, r.Args...))}
 	if have, ok := u.Members.find(u.live, member); ok {
-		a.ID, a.Result, a.ready = have.ID, "running", have.State != signal.Starting && have.State != signal.Waiting
-		return a, true
+		b.ID, b.Result, b.ready, b.up = have.ID, "running", have.State != signal.Starting && have.State != signal.Waiting, true
+		return nil
 	}
-	started, err := u.Host.Start(ctx, r)
-	if err != nil {
-		a.Result, a.Error = "failed", err.Error()
-		return a, false
+	finish := func(ctx context.Context) (signal.App, error) { return u.Host.Start(ctx, r) }
+	ordered, several := u.Host.(host.Beginner)
+	if several {
+		if finish, err = ordered.Begin(r); err != nil {
+			b.Result, b.Error = "failed", err.Error()
+			return nil
+		}
 	}
-	u.Members.add(started.ID, member)
-	a.ID, a.Result = started.ID, "ready"
-	return a, true
+	start := func(ctx context.Context) {
+		started, err := finish(ctx)
+		if err != nil {
+			b.Result, b.Error = "failed", err.Error()
+			return
+		}
+		u.Members.add(started.ID, member)
+		b.ID, b.Result, b.up = started.ID, "ready", true
+	}
+	if several {
+		return start
+	}
+	start(ctx)
+	return nil
 }
 
 // missing names a member whose condition i needs and that did not meet it, or "".

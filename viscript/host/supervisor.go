@@ -19,3 +19,9 @@ type Supervisor interface {
 	// probe from the next start on), the rest from the next start or Restart on.
 	SetPolicy(ctx context.Context, id signal.ID, r signal.StartRequest) error
 }
+
+// Beginner is a Host whose starts may overlap: Begin takes the next id at once, and finish does what Start does then.
+// Ids are in the order of the calls of Begin. One whose finish is not called is used up all the same.
+type Beginner interface {
+	Begin(r signal.StartRequest) (finish func(context.Context) (signal.App, error), err error)
+}
