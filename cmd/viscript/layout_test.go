@@ -43,16 +43,17 @@ var allowed = map[string][]string{
 	"signal/process": {"signal"},
 	"signal/server":  {"signal", "signal/process"},
 
-	"node":          {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/secure", "node/session", "node/wire"},
-	"node/identity": {},
-	"node/wire":     {"node/identity"},
-	"node/secure":   {"node/identity", "node/wire"},
-	"node/link":     {"node/identity", "node/secure", "node/wire"},
-	"node/forward":  {"node/link", "node/wire"},
-	"node/session":  {"node/forward", "node/identity", "node/link", "node/secure", "node/wire"},
-	"node/app":      {"node/identity", "node/wire"},
-	"node/apphost":  {"node/app", "node/identity", "node/wire"},
-	"node/control":  {"node/identity", "node/secure", "node/wire"},
+	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/secure", "node/session", "node/wire"},
+	"node/identity":      {},
+	"node/wire":          {"node/identity"},
+	"node/secure":        {"node/identity", "node/wire"},
+	"node/link":          {"node/identity", "node/secure", "node/wire"},
+	"node/forward":       {"node/identity", "node/link", "node/wire"},
+	"node/link/linktest": {},
+	"node/session":       {"node/forward", "node/identity", "node/link", "node/secure", "node/wire"},
+	"node/app":           {"node/identity", "node/wire"},
+	"node/apphost":       {"node/app", "node/identity", "node/wire"},
+	"node/control":       {"node/identity", "node/secure", "node/wire"},
 }
 
 // violations compares what packages import with the table.

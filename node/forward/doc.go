@@ -13,6 +13,10 @@
 // consecutive records for the same link leave as one span, sealed in place in one go. Nothing
 // is allocated, copied or handed over unless the outbound link is congested (then its queues copy).
 //
-// A route ends here when one of its links closes, its queue meets its cap, an end says goodbye or nothing
-// crossed it for its idle time. The other side is told by RouteDown or RouteBye.
+// A route ends here when one of its links closes, its queue meets a cap or has to make room (see package link), an end
+// says goodbye or nothing crossed it for its idle time. The neighbours on both sides are told at once, by RouteDown or RouteBye;
+// control records that wait go before that, data does not. Datagrams are dropped under load and end no route.
+//
+// Both directions of a route are counted apart: records, bytes of payload, and what the queues here marked and
+// dropped ([Table.Routes]).
 package forward

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/link"
 	"github.com/skycoin/viscript/node/wire"
 )
@@ -73,6 +74,7 @@ type Upper interface {
 // only Prev at the destination.
 type Route struct {
 	Key        Key
+	Src        identity.PubKey // who had the route laid: all routes of one key share that key's part of a link's memory
 	Prev, Next Side
 	Idle       time.Duration // ends after that long without a record; 0: never
 	Upper      Upper         // at an end
@@ -82,7 +84,8 @@ type Route struct {
 type rule struct {
 	r       *route
 	in      Side
-	out     Side // Link nil: up
+	out     Side       // Link nil: up
+	flow    *link.Flow // of out; nil where that is up
 	records atomic.Uint64
 	bytes   atomic.Uint64 // payload
 }
@@ -99,12 +102,17 @@ type route struct {
 type Table struct {
 	clock atomic.Int64 // unix ns, coarse: saves asking the time for every record
 
-	mu     sync.RWMutex // guards the following
-	rules  map[number]*rule
+	mu     sync.RWMutex     // guards the following
+	rules  map[number]*rule // by where records arrive
+	outs   map[number]*rule // by where they leave
 	routes map[Key]*route
+
+	lostMu sync.Mutex // guards the following; taken last
+	lost   []number   // routes that lost their queue to make room for others
+	wake   chan struct{}
 }
 
-// number is where a record arrived.
+// number is a route on one link and in one direction.
 type number struct {
 	l  *link.Link
 	id wire.RouteID
@@ -112,12 +120,12 @@ type number struct {
 
 // New makes an empty table.
 func New() *Table {
-	t := &Table{rules: map[number]*rule{}, routes: map[Key]*route{}}
+	t := &Table{rules: map[number]*rule{}, outs: map[number]*rule{}, routes: map[Key]*route{}, wake: make(chan struct{}, 1)}
 	t.clock.Store(time.Now().UnixNano())
 	return t
 }
 
-// Run keeps the clock and ends idle routes until ctx does.
+// Run keeps the clock, and ends routes that are idle or had to make room for others, until ctx does.
 func (t *Table) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -128,6 +136,8 @@ func (t *Table) Run(ctx context.Context) error {
 		case now := <-tick.C:
 			t.clock.Store(now.UnixNano())
 			t.sweep(now)
+		case <-t.wake:
+			t.endLost()
 		}
 	}
 }
@@ -160,24 +170,37 @@ func (t *Table) Install(spec Route) (*End, error) {
 	if t.routes[spec.Key] != nil {
 		return nil, ErrCollision
 	}
-	for _, d := range []*rule{&r.forward, &r.back} {
-		if d.in.Link == nil {
-			continue
-		}
-		if d.in.Link.Err() != nil {
-			return nil, ErrNoLink
-		}
-		if t.rules[number{d.in.Link, d.in.In}] != nil {
-			return nil, ErrCollision
+	for _, d := range r.rules() {
+		if err := t.freeLocked(d); err != nil {
+			return nil, err
 		}
 	}
 	t.routes[spec.Key] = r
-	for _, d := range []*rule{&r.forward, &r.back} {
+	for _, d := range r.rules() {
 		if d.in.Link != nil {
 			t.rules[number{d.in.Link, d.in.In}] = d
 		}
+		if d.out.Link != nil {
+			t.outs[number{d.out.Link, d.out.Out}] = d
+			d.flow = d.out.Link.Announce(d.out.Out, spec.Src)
+		}
 	}
 	return t.endOf(r), nil
+}
+
+func (r *route) rules() [2]*rule { return [2]*rule{&r.forward, &r.back} }
+
+// freeLocked reports whether d's numbers may be had.
+func (t *Table) freeLocked(d *rule) error {
+	switch {
+	case d.in.Link != nil && d.in.Link.Err() != nil:
+		return ErrNoLink
+	case d.in.Link != nil && t.rules[number{d.in.Link, d.in.In}] != nil:
+		return ErrCollision
+	case d.out.Link != nil && t.outs[number{d.out.Link, d.out.Out}] != nil:
+		return ErrCollision
+	}
+	return nil
 }
 
 // endOf returns the handle of an end, nil in transit.
@@ -224,9 +247,12 @@ func (t *Table) drop(r *route) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.routes, r.Key)
-	for _, d := range []*rule{&r.forward, &r.back} {
+	for _, d := range r.rules() {
 		if d.in.Link != nil {
 			delete(t.rules, number{d.in.Link, d.in.In})
+		}
+		if d.out.Link != nil {
+			delete(t.outs, number{d.out.Link, d.out.Out})
 		}
 	}
 	return true
@@ -238,22 +264,27 @@ func (t *Table) end(r *route, from *link.Link, reason Reason) {
 	if !t.drop(r) {
 		return
 	}
-	tell(r.Prev, from, reason)
-	tell(r.Next, from, reason)
+	r.tell(from, reason)
 	if r.Upper != nil {
 		r.Upper.Down(reason)
 	}
 }
 
-func tell(s Side, from *link.Link, reason Reason) {
-	if s.Link == nil || s.Link == from {
-		return
-	}
+// tell ends the route on its links, with a word to all neighbours but the one at from.
+func (r *route) tell(from *link.Link, reason Reason) {
 	kind := wire.RouteDown
 	if reason == ReasonBye {
 		kind = wire.RouteBye
 	}
-	s.Link.SendControl(kind, s.Out, []byte{byte(reason)})
+	for _, d := range r.rules() {
+		switch d.out.Link {
+		case nil:
+		case from:
+			d.flow.Withdraw()
+		default:
+			d.flow.Finish(kind, []byte{byte(reason)})
+		}
+	}
 }
 
 // End is the end of a route at this node: where a session sends.
@@ -276,34 +307,66 @@ func (e *End) Number() wire.RouteID { return e.out.Out }
 // Gone reports whether the route has ended.
 func (e *End) Gone() bool { return e.r.gone.Load() }
 
-// Send sends a span of records (see link.Send) that carry Number. The span is overwritten.
+// Send sends a span of records (see link.Send) that carry Number. The span is overwritten. On a route that has ended
+// it does nothing.
 func (e *End) Send(span []byte) {
-	e.r.last.Store(e.t.clock.Load())
-	e.sent.records.Add(1)
-	e.sent.bytes.Add(uint64(len(span)))
-	if e.out.Link.Send(span) != 0 {
-		e.t.end(e.r, nil, ReasonOverload)
+	if e.Gone() {
+		return
 	}
+	e.count(span)
+	e.t.overflow(e.out.Link, e.out.Link.Send(span))
+}
+
+// SendKept is Send for a span that is only read, but for the length prefixes (see link.SendKept).
+func (e *End) SendKept(span []byte) {
+	if e.Gone() {
+		return
+	}
+	e.count(span)
+	e.t.overflow(e.out.Link, e.out.Link.SendKept(span))
+}
+
+// count counts the records of a span and their payload.
+func (e *End) count(span []byte) {
+	e.r.last.Store(e.t.clock.Load())
+	records, bytes := 0, len(span)
+	for len(span) > 0 {
+		n, _ := wire.Len(span)
+		span = span[wire.LenLen+n:]
+		records++
+	}
+	e.sent.records.Add(uint64(records))
+	e.sent.bytes.Add(uint64(bytes - records*wire.Overhead))
 }
 
 // Close ends the route and tells every hop. Upper.Down is not called.
 func (e *End) Close() {
 	if e.t.drop(e.r) {
-		tell(e.r.Prev, nil, ReasonBye)
-		tell(e.r.Next, nil, ReasonBye)
+		e.r.tell(nil, ReasonBye)
 	}
 }
 
-// Count is a number of records and their payload bytes in one direction.
+// Count is what went through one direction of a route, and what this node's queues did to it.
 type Count struct {
 	Records uint64 `json:"records"`
-	Bytes   uint64 `json:"bytes"`
+	Bytes   uint64 `json:"bytes"`   // of their payload
+	Marked  uint64 `json:"marked"`  // records that left with the congestion mark put on here
+	Dropped uint64 `json:"dropped"` // records, mostly datagrams, that did not leave
+}
+
+func (d *rule) counts() Count {
+	c := Count{Records: d.records.Load(), Bytes: d.bytes.Load()}
+	if d.flow != nil {
+		c.Marked, c.Dropped = d.flow.Marked(), d.flow.Dropped()
+	}
+	return c
 }
 
 // Info is what is known of one route.
 type Info struct {
 	Key        Key
-	Prev, Next *link.Link // nil at an end
+	Src        identity.PubKey // zero: not told
+	Prev, Next *link.Link      // nil at an end
 	Began      time.Time
 	Forward    Count // from Prev to Next
 	Back       Count
@@ -316,9 +379,8 @@ func (t *Table) Routes() []Info {
 	infos := make([]Info, 0, len(t.routes))
 	for _, r := range t.routes {
 		infos = append(infos, Info{
-			Key: r.Key, Prev: r.Prev.Link, Next: r.Next.Link, Began: r.began,
-			Forward: Count{r.forward.records.Load(), r.forward.bytes.Load()},
-			Back:    Count{r.back.records.Load(), r.back.bytes.Load()},
+			Key: r.Key, Src: r.Src, Prev: r.Prev.Link, Next: r.Next.Link, Began: r.began,
+			Forward: r.forward.counts(), Back: r.back.counts(),
 		})
 	}
 	slices.SortFunc(infos, func(a, b Info) int { return cmp.Or(a.Began.Compare(b.Began), slices.Compare(a.Key[:], b.Key[:])) })

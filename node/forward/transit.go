@@ -31,7 +31,7 @@ func (x *transit) Record(rec []byte) {
 		x.Flush()
 		x.t.end(d.r, x.in, reasonOf(t, payload))
 		return
-	case t != wire.Data && t != wire.Datagram && t != wire.Handshake && t != wire.Control:
+	case !endToEnd(t):
 		return
 	}
 	d.count(x.t, len(payload))
@@ -41,6 +41,15 @@ func (x *transit) Record(rec []byte) {
 	}
 	wire.PutHeader(rec[wire.LenLen:], t, flags, d.out.Out)
 	x.add(d.out.Link, rec)
+}
+
+// endToEnd reports whether records of a type pass along routes.
+func endToEnd(t wire.Type) bool {
+	switch t {
+	case wire.Data, wire.Datagram, wire.Handshake, wire.Control, wire.Join:
+		return true
+	}
+	return false
 }
 
 // reasonOf reads what a neighbour says of a route's end.
@@ -77,26 +86,43 @@ func (x *transit) Flush() {
 	}
 	out, span := x.out, x.span
 	x.out, x.span = nil, nil
-	if id := out.Send(span); id != 0 {
-		x.t.overflow(out, id)
-	}
+	x.t.overflow(out, out.Send(span))
 }
 
 // Closed implements link.Receiver.
 func (x *transit) Closed(error) { x.t.closed(x.in) }
 
-// overflow ends the route that is number id on the way out of l.
+// overflow ends the route that is number id on the way out of l; 0: none.
 func (t *Table) overflow(l *link.Link, id wire.RouteID) {
-	t.mu.RLock()
-	var over *route
-	for _, r := range t.routes {
-		if r.Prev.Link == l && r.Prev.Out == id || r.Next.Link == l && r.Next.Out == id {
-			over = r
-			break
-		}
+	if id == 0 {
+		return
 	}
+	t.mu.RLock()
+	d := t.outs[number{l, id}]
 	t.mu.RUnlock()
-	if over != nil {
-		t.end(over, nil, ReasonOverload)
+	if d != nil {
+		t.end(d.r, nil, ReasonOverload)
+	}
+}
+
+// Evicted implements link.Evicter. Whoever sends calls it, perhaps with locks of a session held: Run ends the route.
+func (x *transit) Evicted(id wire.RouteID) {
+	x.t.lostMu.Lock()
+	x.t.lost = append(x.t.lost, number{x.in, id})
+	x.t.lostMu.Unlock()
+	select {
+	case x.t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// endLost ends the routes that lost their queues.
+func (t *Table) endLost() {
+	t.lostMu.Lock()
+	lost := t.lost
+	t.lost = nil
+	t.lostMu.Unlock()
+	for _, at := range lost {
+		t.overflow(at.l, at.id)
 	}
 }

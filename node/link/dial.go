@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/skycoin/viscript/node/identity"
@@ -14,8 +15,8 @@ import (
 // Redialing.
 const (
 	firstBackoff = 100 * time.Millisecond
-	maxBackoff   = 5 * time.Second
-	dialTimeout  = 10 * time.Second
+	maxBackoff   = 2 * time.Second  // and up to half of it more: a path that heals is found within 3 s
+	dialTimeout  = 3 * time.Second  // to connect; the handshake has its own
 	patience     = 3 * time.Second  // a failure that lasts longer is worth a word
 	steadyAfter  = 10 * time.Second // a link that lived so long makes the next backoff start over
 )
@@ -24,113 +25,160 @@ const (
 type Peer struct {
 	Key   identity.PubKey // zero: asked of Config.KeyAt
 	Addrs []string        // tried in turn
+}
 
+// keeper holds a link to one peer.
+type keeper struct {
 	named  bool // by the manager, not by configuration
 	cancel context.CancelFunc
+	kick   chan struct{} // try again at once
+
+	// guarded by Neighbours.mu
+	Peer
+	abort context.CancelFunc // of the dial under way
+	state PeerInfo           // the changing part
 }
 
 // AddPeer keeps a link to a configured peer from now on. Call it before or while Run runs.
 func (n *Neighbours) AddPeer(a secure.Addr) {
-	n.add(a.String(), &Peer{Key: a.Key, Addrs: []string{a.HostPort}})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.addLocked(a.String(), Peer{Key: a.Key, Addrs: []string{a.HostPort}}, false)
 }
 
-// SetNamed keeps links to exactly these neighbours, besides the configured ones. Links that
-// came in from others stay.
+// SetNamed keeps links to exactly these neighbours, besides the configured ones; a neighbour whose
+// addresses changed is tried at the new ones at once. Links that came in from others stay.
 func (n *Neighbours) SetNamed(peers []Peer) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	want := map[string]bool{}
 	for _, p := range peers {
 		if p.Key == n.cfg.Key.Public() || len(p.Addrs) == 0 {
 			continue
 		}
 		want[p.Key.String()] = true
-		n.add(p.Key.String(), &Peer{Key: p.Key, Addrs: p.Addrs, named: true})
+		n.addLocked(p.Key.String(), p, true)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for name, p := range n.peers {
-		if p.named && !want[name] {
-			p.cancel()
+	for name, k := range n.peers {
+		if k.named && !want[name] {
+			k.cancel()
 			delete(n.peers, name)
 		}
 	}
 }
 
-func (n *Neighbours) add(name string, p *Peer) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.peers[name] != nil || len(n.peers) >= maxLinks {
+func (n *Neighbours) addLocked(name string, p Peer, named bool) {
+	if k := n.peers[name]; k != nil {
+		if k.named && !slices.Equal(k.Addrs, p.Addrs) {
+			k.Addrs = slices.Clone(p.Addrs)
+			k.againLocked()
+		}
 		return
 	}
-	n.peers[name] = p
-	p.cancel = func() {}
+	if len(n.peers) >= maxLinks {
+		return
+	}
+	nothing := func() {}
+	k := &keeper{Peer: p, named: named, kick: make(chan struct{}, 1), cancel: nothing, abort: nothing}
+	n.peers[name] = k
 	if n.ctx != nil {
-		n.startLocked(p)
+		n.startLocked(k)
 	}
 }
 
-// startLocked starts the goroutine that keeps dialing p.
-func (n *Neighbours) startLocked(p *Peer) {
+// startLocked starts the goroutine that keeps dialing.
+func (n *Neighbours) startLocked(k *keeper) {
 	if n.ctx.Err() != nil {
 		return
 	}
 	ctx, cancel := context.WithCancel(n.ctx)
-	p.cancel = cancel
-	n.wg.Go(func() { n.keep(ctx, p) })
+	k.cancel = cancel
+	n.wg.Go(func() { n.keep(ctx, k) })
 }
 
-// keep holds a link to p until ctx ends.
-func (n *Neighbours) keep(ctx context.Context, p *Peer) {
-	backoff, failed, failing := firstBackoff, "", time.Time{}
+// againLocked makes k dial at once, also when it is dialing now, with the first backoff to follow.
+func (k *keeper) againLocked() {
+	k.abort()
+	select {
+	case k.kick <- struct{}{}:
+	default:
+	}
+}
+
+// keep holds a link to a peer until ctx ends.
+func (n *Neighbours) keep(ctx context.Context, k *keeper) {
+	backoff, failing := firstBackoff, time.Time{}
+	warned := ""
 	for try := 0; ctx.Err() == nil; try++ {
 		began := time.Now()
-		err := n.attempt(ctx, p, p.Addrs[try%len(p.Addrs)])
+		addr, err := n.attempt(ctx, k, try)
 		switch {
+		case ctx.Err() != nil:
+			return
 		case err == nil:
-			failed, failing = "", time.Time{}
+			warned, failing = "", time.Time{}
 		case failing.IsZero():
 			failing = began
-		case began.Sub(failing) > patience && err.Error() != failed && ctx.Err() == nil:
-			failed = err.Error() // the same failure again is no news, nor is one that passes at once
-			n.cfg.Log.Warn("peer not reached", "addr", p.Addrs[try%len(p.Addrs)], "err", err)
+		case began.Sub(failing) > patience && err.Error() != warned:
+			warned = err.Error() // the same failure again is no news, nor is one that passes at once
+			n.cfg.Log.Warn("peer not reached", "addr", addr, "err", err)
 		}
 		if time.Since(began) > steadyAfter {
 			backoff = firstBackoff
 		}
-		jitter := time.Duration(rand.Int64N(int64(backoff)/2 + 1))
+		wait := backoff + rand.N(backoff/2+1)
+		n.note(k, func(s *PeerInfo) { s.tried(addr, err, wait) })
+		timer := time.NewTimer(wait)
+		backoff = min(2*backoff, maxBackoff)
 		select {
 		case <-ctx.Done():
-		case <-time.After(backoff + jitter):
+		case <-timer.C:
+		case <-k.kick:
+			backoff = firstBackoff
 		}
-		backoff = min(2*backoff, maxBackoff)
+		timer.Stop()
 	}
 }
 
-// attempt dials p once and carries the link until it closes; with a link already up it waits for that
+func (n *Neighbours) note(k *keeper, f func(*PeerInfo)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f(&k.state)
+}
+
+// attempt dials a peer once and carries the link until it closes; with a link already up it waits for that
 // one's end instead.
-func (n *Neighbours) attempt(ctx context.Context, p *Peer, hostport string) error {
-	key, err := n.keyOf(ctx, p, hostport)
-	if err != nil {
-		return err
+func (n *Neighbours) attempt(ctx context.Context, k *keeper, try int) (addr string, err error) {
+	dialing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n.mu.Lock()
+	k.abort = cancel
+	key, addr := k.Key, k.Addrs[try%len(k.Addrs)]
+	n.mu.Unlock()
+	if key.IsZero() {
+		if key, err = n.keyOf(dialing, addr); err != nil {
+			return addr, err
+		}
+		n.note(k, func(s *PeerInfo) { s.Key = key })
 	}
 	if l := n.Link(key); l != nil {
+		n.note(k, (*PeerInfo).up)
 		select {
 		case <-l.Done():
 		case <-ctx.Done():
 		}
-		return nil
+		return addr, nil
 	}
-	l, err := n.dial(ctx, key, hostport)
+	n.note(k, func(s *PeerInfo) { s.trying(addr) })
+	l, err := n.dial(dialing, key, addr)
 	if err != nil {
-		return err
+		return addr, err
 	}
-	n.carry(l)
-	return nil
+	n.note(k, (*PeerInfo).up)
+	return addr, n.carry(l)
 }
 
-func (n *Neighbours) keyOf(ctx context.Context, p *Peer, hostport string) (identity.PubKey, error) {
-	if !p.Key.IsZero() {
-		return p.Key, nil
-	}
+func (n *Neighbours) keyOf(ctx context.Context, hostport string) (identity.PubKey, error) {
 	if n.cfg.KeyAt == nil {
 		return identity.PubKey{}, errors.New("link: the peer's key is not known: give KEY@HOST:PORT")
 	}
@@ -142,9 +190,9 @@ func (n *Neighbours) keyOf(ctx context.Context, p *Peer, hostport string) (ident
 }
 
 func (n *Neighbours) dial(ctx context.Context, key identity.PubKey, hostport string) (*Link, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	nc, err := n.cfg.Carrier.Dial(ctx, hostport)
+	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
+	nc, err := n.cfg.Carrier.Dial(dialing, hostport)
+	cancel()
 	if err != nil {
 		return nil, fmt.Errorf("dialing %s: %w", hostport, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/skycoin/viscript/node/identity"
@@ -21,20 +20,14 @@ var (
 	ErrClosed    = errors.New("link: closed")
 	ErrReplaced  = errors.New("link: replaced by a newer link to the same neighbour")
 	ErrSilent    = errors.New("link: the neighbour is silent")
+	ErrMoved     = errors.New("link: this host has lost the link's address")
 	ErrRecord    = errors.New("link: the neighbour broke the record format")
 	errTableFull = errors.New("link: too many neighbours")
+	errBusy      = errors.New("link: too many strangers wait to be admitted")
 )
 
-// Timing of one link.
-const (
-	pingEvery   = 5 * time.Second
-	silentAfter = 3*pingEvery + time.Second // a neighbour answers pings, so it is never silent that long
-	writeStall  = 20 * time.Second          // a blocked write that moves nothing for so long ends the link
-)
-
-// readBuffer is the reader's buffer: large enough for several of the largest records,
-// so that one read and one write move many.
-const readBuffer = 256 << 10
+// writeStall is how long a blocked write may move nothing before it ends the link.
+const writeStall = 20 * time.Second
 
 // Receiver takes the records of one link, in order, on the link's reading goroutine. It
 // must not block: a link that waits for another link can deadlock in a ring of nodes.
@@ -50,6 +43,12 @@ type Receiver interface {
 	Closed(err error)
 }
 
+// Evicter is a Receiver that wants to know which routes lost what they had queued on this link to make
+// room for others. The call comes from whoever sends, without locks of the link; it must not block or send.
+type Evicter interface {
+	Evicted(route wire.RouteID)
+}
+
 // Link is one encrypted record pipe to a neighbour. Send methods are safe for concurrent use.
 type Link struct {
 	peer    identity.PubKey
@@ -57,12 +56,21 @@ type Link struct {
 	carrier string
 	nc      net.Conn
 	since   time.Time
-	recv    Receiver
+	recv    Receiver // guarded by out.mu where others than the reading goroutine ask
 	opener  ratchet
+	in      reader
 	out     sender
+	meter   meter
 
 	rtt       atomic.Int64 // smoothed, ns; 0 until measured
-	heard     atomic.Int64 // unix ns of the last bytes
+	jitter    atomic.Int64 // RFC 3550 section 6.4.1, ns
+	lastRTT   time.Duration
+	heard     atomic.Int64 // when the last bytes came: ns of now()
+	asked     atomic.Int64 // stamp of the ping that waits for its answer; 0: none
+	busy      atomic.Bool  // records of routes have crossed since the prober looked
+	idle      atomic.Bool  // the prober sleeps long: wake it by kick
+	kick      chan struct{}
+	probes    chan struct{}
 	recvBytes atomic.Uint64
 	sentBytes atomic.Uint64
 
@@ -76,20 +84,26 @@ func newLink(nc net.Conn, r secure.Result, carrier string, dialer bool) *Link {
 	l := &Link{
 		peer: r.Remote, dialer: dialer, carrier: carrier, nc: nc,
 		since: time.Now(), opener: newRatchet(r.Recv), done: make(chan struct{}),
+		kick: make(chan struct{}, 1), probes: make(chan struct{}, 1),
 	}
-	l.heard.Store(l.since.UnixNano())
 	l.out.init(l, newRatchet(r.Send))
-	if sc, ok := nc.(syscall.Conn); ok {
-		l.out.raw, _ = sc.SyscallConn()
-	}
+	l.out.raw = rawConn(nc)
+	l.in.init(nc, l.out.raw)
+	l.meter.init(l.out.raw)
 	return l
 }
+
+// now is the time on the link's own clock, which nobody can set.
+func (l *Link) now() time.Duration { return time.Since(l.since) }
 
 // Peer returns the neighbour's key.
 func (l *Link) Peer() identity.PubKey { return l.peer }
 
 // RTT returns the smoothed round trip to the neighbour, 0 before the first measurement.
 func (l *Link) RTT() time.Duration { return time.Duration(l.rtt.Load()) }
+
+// Jitter returns the mean deviation of the round trip from one measurement to the next (RFC 3550 section 6.4.1).
+func (l *Link) Jitter() time.Duration { return time.Duration(l.jitter.Load()) }
 
 // Done is closed when the link is.
 func (l *Link) Done() <-chan struct{} { return l.done }
@@ -116,38 +130,38 @@ func (l *Link) close(reason error) {
 
 // run reads, writes and pings until the link closes. It returns when all of that has ended.
 func (l *Link) run(recv Receiver) {
+	l.out.mu.Lock()
 	l.recv = recv
+	l.out.mu.Unlock()
 	var wg sync.WaitGroup
 	wg.Go(l.out.run)
-	wg.Go(l.ping)
+	wg.Go(l.probe)
 	err := l.read()
-	recv.Flush()
+	l.recv.Flush()
 	l.close(err)
 	wg.Wait()
-	recv.Closed(l.reason)
+	l.recv.Closed(l.reason)
 }
 
 // read takes records off the connection until it fails.
 func (l *Link) read() error {
-	buf := make([]byte, readBuffer)
-	have := 0
+	defer l.in.release()
 	for {
-		n, err := l.nc.Read(buf[have:])
+		n, err := l.in.fill()
 		if err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 				return ErrClosed
 			}
 			return fmt.Errorf("link: reading: %w", err)
 		}
-		have += n
 		l.recvBytes.Add(uint64(n))
-		l.heard.Store(time.Now().UnixNano())
-		used, err := l.records(buf[:have])
+		l.heard.Store(int64(l.now()))
+		used, err := l.records(l.in.bytes())
 		l.recv.Flush()
 		if err != nil {
 			return err
 		}
-		have = copy(buf, buf[used:have])
+		l.in.skip(used)
 	}
 }
 
@@ -177,48 +191,16 @@ func (l *Link) records(b []byte) (used int, err error) {
 func (l *Link) record(rec []byte) {
 	t, _, route, payload := wire.ParseHeader(rec[wire.LenLen : len(rec)-wire.TagLen])
 	if route != 0 {
+		l.stir()
 		l.recv.Record(rec)
 		return
 	}
 	switch {
-	case t == wire.LinkPing && len(payload) == 8:
+	case t == wire.LinkPing && len(payload) == stampLen:
 		l.SendControl(wire.LinkPong, 0, payload)
-	case t == wire.LinkPong && len(payload) == 8:
-		l.pong(time.Duration(binary.BigEndian.Uint64(payload)))
+	case t == wire.LinkPong && len(payload) == stampLen:
+		l.pong(int64(binary.BigEndian.Uint64(payload)))
 	}
-}
-
-// ping measures the round trip and ends a link whose neighbour went silent.
-func (l *Link) ping() {
-	tick := time.NewTicker(pingEvery)
-	defer tick.Stop()
-	for {
-		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], uint64(time.Since(l.since)))
-		l.SendControl(wire.LinkPing, 0, b[:])
-		select {
-		case <-l.done:
-			return
-		case <-tick.C:
-		}
-		if time.Since(time.Unix(0, l.heard.Load())) > silentAfter {
-			l.close(ErrSilent)
-			return
-		}
-	}
-}
-
-// pong folds one measurement into the smoothed round trip (RFC 6298's gain of 1/8). A neighbour that
-// answers what was not asked can only spoil its own figure.
-func (l *Link) pong(sent time.Duration) {
-	d := time.Since(l.since) - sent
-	if sent < 0 || d < 0 {
-		return
-	}
-	if old := l.RTT(); old != 0 {
-		d = old + (d-old)/8
-	}
-	l.rtt.Store(int64(max(d, 1)))
 }
 
 // Abort closes the link at once, as if the connection had broken.

@@ -3,9 +3,11 @@ package link
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -171,6 +173,118 @@ func TestBothDialAtOnce(t *testing.T) {
 	}
 }
 
+// TestAllDialAtOnce: every station dials every other one, while the cores are busy with the handshakes of all.
+func TestAllDialAtOnce(t *testing.T) {
+	const n = 8
+	var all []*station
+	for range n {
+		all = append(all, newStation(t, true, nil))
+	}
+	var wg sync.WaitGroup
+	for _, a := range all {
+		wg.Go(func() {
+			for _, b := range all {
+				if a != b {
+					a.AddPeer(b.addr())
+				}
+			}
+		})
+	}
+	wg.Wait()
+	settled := func() bool {
+		for _, a := range all {
+			for _, b := range all {
+				la, lb := a.Link(b.key.Public()), b.Link(a.key.Public())
+				if a != b && (la == nil || lb == nil || la.nc.LocalAddr().String() != lb.nc.RemoteAddr().String()) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	eventually(t, "one link for each pair", settled)
+	before := map[*Link]bool{}
+	for _, a := range all {
+		for _, l := range a.all() {
+			before[l] = true
+		}
+	}
+	time.Sleep(300 * time.Millisecond)
+	for _, a := range all {
+		for _, l := range a.all() {
+			if !before[l] {
+				t.Error("a link was replaced after all had settled")
+			}
+		}
+	}
+}
+
+// TestNewerLinkOfTheSamePairWins: a neighbour who dials although our link to it is up has lost it.
+func TestNewerLinkOfTheSamePairWins(t *testing.T) {
+	low, high := identity.PubKey{2, 1}, identity.PubKey{3, 1}
+	for _, c := range []struct {
+		name      string
+		age       time.Duration
+		oldDialer bool
+		want      error
+	}{
+		{"crossing, ours stays", time.Second, true, ErrReplaced},
+		{"long after", time.Minute, true, nil},
+		{"the same dialer", time.Second, false, nil},
+	} {
+		n := &Neighbours{links: map[identity.PubKey]*Link{}, ctx: context.Background()}
+		us, err := identity.Generate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.cfg.Key = us
+		them := high
+		if pub := us.Public(); bytes.Compare(pub[:], high[:]) > 0 {
+			them = low
+			if c.oldDialer {
+				continue // the rule is the other way round; TestBothDialAtOnce has both
+			}
+		}
+		fresh := func(dialer bool, age time.Duration) *Link {
+			near, far := net.Pipe()
+			t.Cleanup(func() { near.Close(); far.Close() })
+			l := newLink(near, secure.Result{Remote: them}, "pipe", dialer)
+			l.since = time.Now().Add(-age)
+			return l
+		}
+		old := fresh(c.oldDialer, c.age)
+		n.links[them] = old
+		if err := n.enter(fresh(false, 0)); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	ln, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 here")
+	}
+	ln.Close()
+	on6 := func(c *Config) { c.Listen = "[::1]:0" }
+	a, b := newStation(t, true, on6), newStation(t, true, on6)
+	at := b.addr().String()
+	if !strings.Contains(at, "@[::1]:") {
+		t.Errorf("an address of IPv6 is written %s", at)
+	}
+	parsed, err := secure.ParseAddr(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.AddPeer(parsed)
+	eventually(t, "the link", func() bool { return a.Link(b.key.Public()) != nil && b.sink(a) != nil })
+	a.Link(b.key.Public()).Send(record(1, 9, 8))
+	eventually(t, "a record", func() bool { return b.sink(a).count() == 1 })
+	if in := a.Links()[0]; !strings.HasPrefix(in.Addr, "[::1]:") || !strings.HasPrefix(in.Local, "[::1]:") {
+		t.Errorf("%+v", in)
+	}
+}
+
 func TestRedialsAfterLoss(t *testing.T) {
 	a, b := newStation(t, true, nil), newStation(t, true, nil)
 	a.AddPeer(b.addr())
@@ -212,7 +326,8 @@ func TestWrongKeyOrNetworkGetsNoLink(t *testing.T) {
 
 func TestHostileBytesOnTheLinkPort(t *testing.T) {
 	b := newStation(t, true, nil)
-	for _, garbage := range []string{"GET / HTTP/1.1\r\n\r\n", "\x00", "\xff\xff\xff\xff\xff\xff", string(make([]byte, 4096))} {
+	who := "\x00\x80skywho/1" + string(make([]byte, 120)) // what services answer
+	for _, garbage := range []string{who, "GET / HTTP/1.1\r\n\r\n", "\x00", "\xff\xff\xff\xff\xff\xff", string(make([]byte, 4096))} {
 		nc, err := net.Dial("tcp", b.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -255,32 +370,46 @@ func TestBrokenRecordEndsLink(t *testing.T) {
 }
 
 func TestSendAllocatesNothing(t *testing.T) {
-	a, b := newStation(t, true, nil), newStation(t, true, nil)
+	a, b := newStation(t, true, nil), newStation(t, true, func(c *Config) {
+		c.Receive = func(*Link) Receiver { return discard{} }
+	})
 	a.AddPeer(b.addr())
-	eventually(t, "the link", func() bool { return a.Link(b.key.Public()) != nil && b.sink(a) != nil })
+	eventually(t, "the link", func() bool { return a.Link(b.key.Public()) != nil && b.Link(a.key.Public()) != nil })
 	l := a.Link(b.key.Public())
+	f := l.Announce(7, a.key.Public())
+	defer f.Withdraw()
 	span := make([]byte, 0, 64<<10)
 	for i := range 8 {
 		span = append(span, record(7, uint64(i), 1000)...)
 	}
 	fresh := append([]byte(nil), span...)
-	b.sink(a).mu.Lock() // the far end's reader, which allocates here, stands still
-	defer b.sink(a).mu.Unlock()
-	if n := testing.AllocsPerRun(20, func() {
-		copy(span, fresh)
-		l.Send(span)
-	}); n > 0 {
-		t.Errorf("%v allocations for each span", n)
+	for name, send := range map[string]func(){
+		"Send": func() { copy(span, fresh); l.Send(span) }, "SendKept": func() { l.SendKept(fresh) },
+		"SendControl": func() { l.SendControl(wire.RouteDown, 99, fresh[:1]) },
+	} {
+		if n := testing.AllocsPerRun(200, send); n >= 1 {
+			t.Errorf("%s: %v allocations for each span", name, n)
+		}
 	}
 }
 
-func BenchmarkSend(b *testing.B) {
-	x, y := newStation(b, true, nil), newStation(b, true, func(c *Config) {
+func BenchmarkSend(b *testing.B) { benchmarkSend(b, nil, (*Link).Send) }
+
+func BenchmarkSendKept(b *testing.B) { benchmarkSend(b, nil, (*Link).SendKept) }
+
+// BenchmarkSendNoDescriptor is a carrier that is no socket: everything goes through the queues.
+func BenchmarkSendNoDescriptor(b *testing.B) {
+	benchmarkSend(b, func(c *Config) { c.Carrier = hidden{} }, (*Link).Send)
+}
+
+func benchmarkSend(b *testing.B, change func(*Config), send func(*Link, []byte) wire.RouteID) {
+	x, y := newStation(b, true, change), newStation(b, true, func(c *Config) {
 		c.Receive = func(*Link) Receiver { return discard{} }
 	})
 	x.AddPeer(y.addr())
 	eventually(b, "the link", func() bool { return x.Link(y.key.Public()) != nil })
 	l := x.Link(y.key.Public())
+	l.Announce(7, x.key.Public())
 	span := make([]byte, 0, 128<<10)
 	for range 3 {
 		span = append(span, record(7, 1, 32<<10)...)
@@ -291,7 +420,12 @@ func BenchmarkSend(b *testing.B) {
 		for l.Queued() > 1<<20 {
 			time.Sleep(50 * time.Microsecond)
 		}
-		l.Send(span)
+		for rec := span; len(rec) > 0; { // Send seals in place, so the headers are gone
+			wire.PutHeader(rec[wire.LenLen:], wire.Data, 0, 7)
+			n, _ := wire.Len(rec)
+			rec = rec[wire.LenLen+n:]
+		}
+		send(l, span)
 	}
 }
 

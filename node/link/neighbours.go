@@ -1,12 +1,13 @@
 package link
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -15,8 +16,15 @@ import (
 	"github.com/skycoin/viscript/node/secure"
 )
 
-// maxLinks bounds the neighbours of one node.
-const maxLinks = 1024
+// Limits of one node.
+const (
+	maxLinks     = 1024
+	maxAdmitting = 64 // strangers who wait for Config.Admit
+	admitTime    = 5 * time.Second
+	// glareTime is how far apart two ends may dial each other and yet mean the same link. A link from a neighbour
+	// to whom an older one is up means that for him the older one is gone.
+	glareTime = 3 * time.Second
+)
 
 // Config tells Neighbours who we are.
 type Config struct {
@@ -30,6 +38,12 @@ type Config struct {
 	// KeyAt finds the key of a peer that was configured by address alone; it blocks until it
 	// knows or ctx ends.
 	KeyAt func(ctx context.Context, hostport string) (identity.PubKey, error)
+	// Admit is asked whether an inbound link of a key that is no peer of ours may be; nil: all may. It has until
+	// ctx ends, 5 s. Its answer is not kept.
+	Admit func(ctx context.Context, key identity.PubKey) error
+	// Moved is called, without locks held, after this host's addresses changed or it woke from sleep. It must not
+	// block.
+	Moved func()
 	// Changed is called, without locks held, after a link came or went. It must not block.
 	Changed func()
 	Log     *slog.Logger
@@ -40,9 +54,11 @@ type Neighbours struct {
 	cfg Config
 	ln  net.Listener
 
+	admitting chan struct{} // one element for each call of Admit
+
 	mu    sync.Mutex // guards the following
 	links map[identity.PubKey]*Link
-	peers map[string]*Peer // by address as configured or key of a named neighbour
+	peers map[string]*keeper // by address as configured or key of a named neighbour
 	conns map[net.Conn]struct{}
 	ctx   context.Context // of Run; nil before
 	wg    *sync.WaitGroup // of Run's goroutines
@@ -62,7 +78,8 @@ func Listen(ctx context.Context, cfg Config) (*Neighbours, error) {
 	}
 	return &Neighbours{
 		cfg: cfg, ln: ln,
-		links: map[identity.PubKey]*Link{}, peers: map[string]*Peer{}, conns: map[net.Conn]struct{}{},
+		links: map[identity.PubKey]*Link{}, peers: map[string]*keeper{}, conns: map[net.Conn]struct{}{},
+		admitting: make(chan struct{}, maxAdmitting),
 	}, nil
 }
 
@@ -77,10 +94,17 @@ func (n *Neighbours) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	n.mu.Lock()
 	n.ctx, n.wg = ctx, &wg
-	for _, p := range n.peers {
-		n.startLocked(p)
+	for _, k := range n.peers {
+		n.startLocked(k)
 	}
 	n.mu.Unlock()
+	if w, ok := n.cfg.Carrier.(Watcher); ok {
+		wg.Go(func() {
+			if err := w.Watch(ctx, n.moved); err != nil && ctx.Err() == nil {
+				n.cfg.Log.Warn("changes of this host's network will be noticed late", "err", err)
+			}
+		})
+	}
 	stop := context.AfterFunc(ctx, n.closeAll)
 	defer stop()
 	err := n.accept(ctx)
@@ -96,17 +120,47 @@ func (n *Neighbours) Run(ctx context.Context) error {
 func (n *Neighbours) closeAll() {
 	n.ln.Close()
 	n.mu.Lock()
-	links := make([]*Link, 0, len(n.links))
-	for _, l := range n.links {
-		links = append(links, l)
-	}
 	for c := range n.conns {
 		c.Close()
 	}
 	n.mu.Unlock()
-	for _, l := range links {
+	for _, l := range n.all() {
 		l.close(ErrClosed)
 	}
+}
+
+// all returns the links, in no order.
+func (n *Neighbours) all() []*Link {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Collect(maps.Values(n.links))
+}
+
+// moved closes the links whose address here is gone, has the others find out, and dials who is missing.
+func (n *Neighbours) moved(here []netip.Addr) {
+	n.cfg.Log.Info("this host's network changed")
+	for _, l := range n.all() {
+		if here != nil && !stillHere(l.nc.LocalAddr(), here) {
+			l.close(ErrMoved)
+		} else {
+			l.doubt()
+		}
+	}
+	n.mu.Lock()
+	for _, k := range n.peers {
+		k.againLocked()
+	}
+	n.mu.Unlock()
+	if n.cfg.Moved != nil {
+		n.cfg.Moved()
+	}
+}
+
+// stillHere reports whether a link's local address is among those of this host. One that is no IP address
+// is taken to be.
+func stillHere(local net.Addr, here []netip.Addr) bool {
+	ap, err := netip.ParseAddrPort(local.String())
+	return err != nil || slices.Contains(here, ap.Addr().Unmap().WithZone(""))
 }
 
 // accept takes connections until the listener closes.
@@ -136,6 +190,9 @@ func (n *Neighbours) inbound(ctx context.Context, nc net.Conn) {
 		return
 	}
 	res, err := secure.Accept(ctx, nc, n.handshake(), n.cfg.Guard)
+	if err == nil {
+		err = n.admit(ctx, res.Remote)
+	}
 	n.untrack(nc)
 	if err != nil {
 		n.cfg.Log.Debug("refusing a link", "peer", nc.RemoteAddr(), "err", err)
@@ -143,6 +200,37 @@ func (n *Neighbours) inbound(ctx context.Context, nc net.Conn) {
 		return
 	}
 	n.carry(newLink(nc, res, n.cfg.Carrier.Name(), false))
+}
+
+// admit asks whether a stranger may be our neighbour.
+func (n *Neighbours) admit(ctx context.Context, key identity.PubKey) error {
+	if n.cfg.Admit == nil || n.isPeer(key) {
+		return nil
+	}
+	select {
+	case n.admitting <- struct{}{}:
+		defer func() { <-n.admitting }()
+	default:
+		return errBusy
+	}
+	ctx, cancel := context.WithTimeout(ctx, admitTime)
+	defer cancel()
+	if err := n.cfg.Admit(ctx, key); err != nil {
+		return fmt.Errorf("link: %s is not admitted: %w", key.Short(), err)
+	}
+	return nil
+}
+
+// isPeer reports whether key is one that we keep a link to.
+func (n *Neighbours) isPeer(key identity.PubKey) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, k := range n.peers {
+		if k.Key == key || k.state.Key == key {
+			return true
+		}
+	}
+	return false
 }
 
 // track makes closeAll close nc; false when it is too late for that, and nc is closed.
@@ -167,23 +255,38 @@ func (n *Neighbours) handshake() secure.Config {
 	return secure.Config{Local: n.cfg.Key, Kind: secure.KindLink, Network: n.cfg.Network}
 }
 
-// carry runs a link until it closes, unless the neighbour has a better one.
-func (n *Neighbours) carry(l *Link) {
+// carry runs a link until it closes, unless the neighbour has a better one. Error: the link may not be.
+func (n *Neighbours) carry(l *Link) error {
 	if err := n.enter(l); err != nil {
 		n.cfg.Log.Debug("dropping a link", "peer", l.peer.Short(), "err", err)
 		l.close(err)
-		return
+		if errors.Is(err, ErrReplaced) {
+			return nil
+		}
+		return err
 	}
 	n.cfg.Log.Info("link up", "peer", l.peer.Short(), "carrier", l.carrier, "dialed", l.dialer)
 	n.changed()
 	l.run(n.cfg.Receive(l))
-	n.mu.Lock()
-	if n.links[l.peer] == l {
-		delete(n.links, l.peer)
-	}
-	n.mu.Unlock()
+	n.leave(l)
 	n.cfg.Log.Info("link down", "peer", l.peer.Short(), "err", l.reason)
 	n.changed()
+	return nil
+}
+
+// leave forgets a link that closed.
+func (n *Neighbours) leave(l *Link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.links[l.peer] != l {
+		return // it was replaced
+	}
+	delete(n.links, l.peer)
+	for _, k := range n.peers {
+		if k.Key == l.peer || k.state.Key == l.peer {
+			k.state.Since, k.state.LastError = time.Now(), l.reason.Error()
+		}
+	}
 }
 
 func (n *Neighbours) changed() {
@@ -206,7 +309,7 @@ func (n *Neighbours) enter(l *Link) error {
 	if old == nil && len(n.links) >= maxLinks {
 		return errTableFull
 	}
-	if old != nil && old.dialer != l.dialer && old.Err() == nil && n.lowerDialed(old) {
+	if old != nil && old.dialer != l.dialer && old.Err() == nil && l.since.Sub(old.since) < glareTime && n.lowerDialed(old) {
 		return ErrReplaced
 	}
 	if old != nil {
@@ -229,47 +332,4 @@ func (n *Neighbours) Link(peer identity.PubKey) *Link {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.links[peer]
-}
-
-// Info is what is known of one link.
-type Info struct {
-	Peer      identity.PubKey `json:"peer"`
-	Carrier   string          `json:"carrier"`
-	Addr      string          `json:"addr"`
-	Dialed    bool            `json:"dialed"`
-	Since     time.Time       `json:"since"`
-	RTT       time.Duration   `json:"rtt_ns"`
-	SentBytes uint64          `json:"sent_bytes"`
-	RecvBytes uint64          `json:"received_bytes"`
-	Queued    int             `json:"queued_bytes"`
-}
-
-// Links lists the links, by key.
-func (n *Neighbours) Links() []Info {
-	n.mu.Lock()
-	links := make([]*Link, 0, len(n.links))
-	for _, l := range n.links {
-		links = append(links, l)
-	}
-	n.mu.Unlock()
-	infos := make([]Info, len(links))
-	for i, l := range links {
-		infos[i] = l.info()
-	}
-	slices.SortFunc(infos, func(a, b Info) int { return cmp.Compare(a.Peer.String(), b.Peer.String()) })
-	return infos
-}
-
-// Queued is how many bytes wait for the neighbour.
-func (l *Link) Queued() int {
-	l.out.mu.Lock()
-	defer l.out.mu.Unlock()
-	return l.out.q.bytes + len(l.out.tail)
-}
-
-func (l *Link) info() Info {
-	return Info{
-		Peer: l.peer, Carrier: l.carrier, Addr: l.nc.RemoteAddr().String(), Dialed: l.dialer, Since: l.since,
-		RTT: l.RTT(), SentBytes: l.sentBytes.Load(), RecvBytes: l.recvBytes.Load(), Queued: l.Queued(),
-	}
 }

@@ -41,6 +41,12 @@ func (r *ratchet) seal(plain, aad []byte) {
 	r.sealer.Seal(plain[:0], plain, aad)
 }
 
+// sealTo appends plain, sealed, to dst; plain stays as it is.
+func (r *ratchet) sealTo(dst, plain, aad []byte) []byte {
+	r.turn()
+	return r.sealer.Seal(dst, plain, aad)
+}
+
 // open opens sealed in place and returns the plaintext.
 func (r *ratchet) open(sealed, aad []byte) ([]byte, error) {
 	r.turn()

@@ -2,24 +2,26 @@ package link
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/skycoin/viscript/node/wire"
 )
 
-// Limits of one link's sending side, in bytes.
+// How many bytes one write takes. Larger ones gained nothing; on slow paths they would make urgent records wait,
+// so a write that takes long makes the next ones smaller.
 const (
-	maxWrite = 128 << 10 // one write; larger ones gained nothing
-	quantum  = 32 << 10  // what a route may send before the next one's turn (deficit round robin)
-	// MaxQueued is the cap of one route's queue. It is larger than the largest session
-	// window, so only a cheat meets it; its route is torn down.
-	MaxQueued = 8 << 20
-	// maxLinkQueued bounds all queues of a link together.
-	maxLinkQueued = 64 << 20
+	maxWrite  = 128 << 10
+	minWrite  = 16 << 10
+	longWrite = 20 * time.Millisecond
 )
+
+// maxEcho bounds the pings and answers that wait, in bytes: a neighbour may ask for as many as it likes.
+const maxEcho = 4 << 10
 
 // sender is the sending side of a link.
 //
@@ -37,19 +39,25 @@ type sender struct {
 	stopped bool
 	key     ratchet
 	tail    []byte // sealed bytes the socket did not take
-	kept    []byte // where spans of SendKept are sealed
+	small   []byte // where one record of the link's own is built
 	q       queues
 
-	try func(fd uintptr) bool // one attempt to write tryBuf; made once, so that it costs no allocation
-	buf []byte                // tryBuf: in and out of try
+	batch atomic.Int64 // bytes of one write now, minWrite to maxWrite; the writing goroutine sets it
+
+	try func(fd uintptr) bool // one attempt to write buf; made once, so that it costs no allocation
+	buf []byte                // in and out of try
 	n   int
 	err error
 }
+
+// writeBufs are where spans are sealed or gathered; a link holds one only while it writes.
+var writeBufs = sync.Pool{New: func() any { b := make([]byte, 0, maxWrite+wire.MaxRecord); return &b }}
 
 func (s *sender) init(l *Link, key ratchet) {
 	s.l, s.key = l, key
 	s.wake.L = &s.mu
 	s.q.init()
+	s.batch.Store(maxWrite)
 	s.try = func(fd uintptr) bool {
 		for {
 			s.n, s.err = writeTo(fd, s.buf)
@@ -60,24 +68,27 @@ func (s *sender) init(l *Link, key ratchet) {
 	}
 }
 
+// direct reports whether the caller may seal and write by itself.
+func (s *sender) direct() bool { return !s.writing && s.raw != nil && s.q.empty() }
+
 // Send sends a span of whole plaintext records: for each one LenLen bytes (written here), header, payload
 // and TagLen bytes of room. It overwrites the span and does not keep it, and never blocks on
-// the network. overflow is a route whose queue is at its cap, 0 if none: its records were dropped.
+// the network. overflow is a route of the span that met a cap, 0 if none: what it had in the queues was dropped,
+// and an announced route takes nothing more until it is withdrawn. A route that loses its queue to make room for others is told
+// to the Receiver, if that is an [Evicter].
 func (l *Link) Send(span []byte) (overflow wire.RouteID) {
 	s := &l.out
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.stopped {
+		s.mu.Unlock()
 		return 0
 	}
-	if s.writing || s.raw == nil || !s.q.empty() {
-		overflow = s.enqueue(span)
-		s.wake.Signal()
-		return overflow
+	if s.direct() {
+		s.sealSpan(span)
+		s.writeSome(span)
+		span = nil
 	}
-	s.sealSpan(span)
-	s.writeSome(span)
-	return 0
+	return s.rest(span)
 }
 
 // SendKept is Send for a span that the caller keeps: it is only read, but for the length prefixes,
@@ -85,24 +96,37 @@ func (l *Link) Send(span []byte) (overflow wire.RouteID) {
 func (l *Link) SendKept(span []byte) (overflow wire.RouteID) {
 	s := &l.out
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.stopped {
+		s.mu.Unlock()
 		return 0
 	}
-	if s.writing || s.raw == nil || !s.q.empty() {
-		overflow = s.enqueue(span)
-		s.wake.Signal()
-		return overflow
+	if s.direct() {
+		buf := writeBufs.Get().(*[]byte)
+		for len(span) > 0 && !s.writing {
+			whole := wholeRecords(span, maxWrite)
+			*buf = s.sealTo((*buf)[:0], span[:whole])
+			s.writeSome(*buf)
+			span = span[whole:]
+		}
+		writeBufs.Put(buf)
 	}
-	for len(span) > 0 && !s.writing {
-		whole := wholeRecords(span, maxWrite)
-		s.kept = append(s.kept[:0], span[:whole]...)
-		s.sealSpan(s.kept)
-		s.writeSome(s.kept)
-		span = span[whole:]
-	}
+	return s.rest(span)
+}
+
+// rest queues a span, which may be empty, unlocks, and tells of what had to go.
+func (s *sender) rest(span []byte) (overflow wire.RouteID) {
 	if len(span) > 0 {
 		overflow = s.enqueue(span)
+		s.wake.Signal()
+	}
+	evicted, recv := s.q.evicted, s.l.recv
+	s.q.evicted = nil
+	s.mu.Unlock()
+	s.l.stir()
+	if e, ok := recv.(Evicter); ok {
+		for _, route := range evicted {
+			e.Evicted(route)
+		}
 	}
 	return overflow
 }
@@ -121,18 +145,33 @@ func wholeRecords(span []byte, limit int) (n int) {
 
 // SendControl sends one small record ahead of all queues of data.
 func (l *Link) SendControl(t wire.Type, route wire.RouteID, payload []byte) {
-	rec := make([]byte, wire.Overhead+len(payload))
+	l.out.mu.Lock()
+	defer l.out.mu.Unlock()
+	l.out.control(t, route, payload)
+}
+
+// control is SendControl for who holds mu.
+func (s *sender) control(t wire.Type, route wire.RouteID, payload []byte) {
+	if s.stopped {
+		return
+	}
+	rec := append(s.small[:0], make([]byte, wire.Overhead+len(payload))...)
+	s.small = rec
 	copy(rec[wire.LenLen+wire.HeaderLen:], payload)
 	wire.PutHeader(rec[wire.LenLen:], t, 0, route)
 	PutRecordLen(rec)
-	s := &l.out
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped || s.q.urgentBytes > maxWrite {
+	if s.direct() {
+		s.sealSpan(rec)
+		s.writeSome(rec)
 		return
 	}
-	s.q.pushUrgent(rec)
-	s.wake.Signal()
+	limit := maxUrgent
+	if route == 0 {
+		limit = maxEcho
+	}
+	if s.q.pushUrgent(rec, limit) {
+		s.wake.Signal()
+	}
 }
 
 // PutRecordLen writes the length prefix of a whole record, from its length.
@@ -140,12 +179,18 @@ func PutRecordLen(rec []byte) { wire.PutLen(rec, len(rec)-wire.LenLen) }
 
 // enqueue copies the records of a span to their routes' queues.
 func (s *sender) enqueue(span []byte) (overflow wire.RouteID) {
+	now := s.l.now()
 	for len(span) > 0 {
 		n, _ := wire.Len(span)
 		rec := span[:wire.LenLen+n]
 		span = span[len(rec):]
+		if s.q.push(rec, now) {
+			continue
+		}
 		_, _, route, _ := wire.ParseHeader(rec[wire.LenLen:])
-		if !s.q.push(route, rec) {
+		if overflow != 0 && overflow != route {
+			s.q.evicted = append(s.q.evicted, route)
+		} else {
 			overflow = route
 		}
 	}
@@ -160,6 +205,18 @@ func (s *sender) sealSpan(span []byte) {
 		s.key.seal(rec[wire.LenLen:len(rec)-wire.TagLen], rec[:wire.LenLen])
 		span = span[len(rec):]
 	}
+}
+
+// sealTo appends the records of a span to dst, sealed; the span stays as it is.
+func (s *sender) sealTo(dst, span []byte) []byte {
+	for len(span) > 0 {
+		n, _ := wire.Len(span)
+		rec := span[:wire.LenLen+n]
+		dst = append(dst, rec[:wire.LenLen]...)
+		dst = s.key.sealTo(dst, rec[wire.LenLen:len(rec)-wire.TagLen], rec[:wire.LenLen])
+		span = span[len(rec):]
+	}
+	return dst
 }
 
 // writeSome writes what the socket takes at once and leaves the rest to the writing goroutine.
@@ -183,38 +240,60 @@ func (s *sender) writeSome(sealed []byte) {
 
 // run is the writing goroutine.
 func (s *sender) run() {
-	buf := make([]byte, 0, maxWrite+wire.MaxRecord)
 	for {
-		var ok bool
-		if buf, ok = s.next(buf[:0]); !ok {
+		buf, ok := s.next()
+		if !ok {
 			return
 		}
-		if err := s.writeAll(buf); err != nil {
+		began := s.l.now()
+		err := s.writeAll(*buf)
+		s.adapt(len(*buf), s.l.now()-began)
+		writeBufs.Put(buf)
+		if err != nil {
 			s.l.close(err)
 			return
 		}
 	}
 }
 
+// adapt chooses the size of the next writes by what this one took.
+func (s *sender) adapt(n int, took time.Duration) {
+	batch := int(s.batch.Load())
+	switch {
+	case took > longWrite && batch > minWrite:
+		s.batch.Store(int64(batch / 2))
+	case took < longWrite/4 && batch < maxWrite && n >= batch:
+		s.batch.Store(int64(batch * 2))
+	}
+}
+
 // next waits for something to write, takes it and seals it. It leaves writing set.
-func (s *sender) next(buf []byte) ([]byte, bool) {
+func (s *sender) next() (*[]byte, bool) {
 	s.mu.Lock()
-	s.writing = len(s.tail) > 0
-	for len(s.tail) == 0 && s.q.empty() && !s.stopped {
-		s.wake.Wait()
+	for {
+		s.writing = len(s.tail) > 0
+		for len(s.tail) == 0 && s.q.empty() && !s.stopped {
+			s.tail = nil // an idle link holds no memory
+			s.wake.Wait()
+		}
+		if s.stopped {
+			s.mu.Unlock()
+			return nil, false
+		}
+		s.writing = true
+		buf := writeBufs.Get().(*[]byte)
+		b := append((*buf)[:0], s.tail...)
+		s.tail = s.tail[:0]
+		start := len(b)
+		b = s.q.pop(b, int(s.batch.Load()), s.l.now())
+		*buf = b
+		if len(b) > 0 {
+			s.mu.Unlock()
+			s.sealSpan(b[start:])
+			return buf, true
+		}
+		writeBufs.Put(buf)
 	}
-	if s.stopped {
-		s.mu.Unlock()
-		return nil, false
-	}
-	s.writing = true
-	buf = append(buf, s.tail...)
-	s.tail = s.tail[:0]
-	start := len(buf)
-	buf = s.q.pop(buf, maxWrite)
-	s.mu.Unlock()
-	s.sealSpan(buf[start:])
-	return buf, true
 }
 
 // writeAll writes b, however long the socket takes, as long as it moves at all.
@@ -224,7 +303,7 @@ func (s *sender) writeAll(b []byte) error {
 		n, err := s.l.nc.Write(b)
 		s.l.sentBytes.Add(uint64(n))
 		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
-			return err
+			return fmt.Errorf("link: writing: %w", err)
 		}
 		b = b[n:]
 	}
@@ -235,7 +314,7 @@ func (s *sender) writeAll(b []byte) error {
 func (s *sender) stop() {
 	s.mu.Lock()
 	s.stopped = true
-	s.q.init()
+	s.q.clear()
 	s.wake.Broadcast()
 	s.mu.Unlock()
 }

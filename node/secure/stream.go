@@ -88,15 +88,15 @@ func AcceptService(ctx context.Context, nc net.Conn, cfg Config, g *Guard) (Resu
 }
 
 func accept(ctx context.Context, nc net.Conn, cfg Config, g *Guard, service bool) (Result, error) {
-	h, err := NewResponder(cfg)
-	if err != nil {
-		return Result{}, err
-	}
 	slot, err := g.enter(nc.RemoteAddr())
 	if err != nil {
 		return Result{}, err
 	}
 	defer g.leave(slot)
+	h, err := NewResponder(cfg)
+	if err != nil {
+		return Result{}, err
+	}
 	err = within(ctx, nc, func(ctx context.Context) error {
 		msg, err := readFirst(nc, service)
 		if err != nil {
