@@ -286,6 +286,16 @@ func (e *End) Send(span []byte) {
 	}
 }
 
+// SendKept is Send for a span that the caller keeps (see link.SendKept).
+func (e *End) SendKept(span []byte) {
+	e.r.last.Store(e.t.clock.Load())
+	e.sent.records.Add(1)
+	e.sent.bytes.Add(uint64(len(span)))
+	if e.out.Link.SendKept(span) != 0 {
+		e.t.end(e.r, nil, ReasonOverload)
+	}
+}
+
 // Close ends the route and tells every hop. Upper.Down is not called.
 func (e *End) Close() {
 	if e.t.drop(e.r) {

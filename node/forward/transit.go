@@ -31,7 +31,7 @@ func (x *transit) Record(rec []byte) {
 		x.Flush()
 		x.t.end(d.r, x.in, reasonOf(t, payload))
 		return
-	case t != wire.Data && t != wire.Datagram && t != wire.Handshake && t != wire.Control:
+	case t != wire.Data && t != wire.Datagram && t != wire.Handshake && t != wire.Control && t != wire.Join:
 		return
 	}
 	d.count(x.t, len(payload))
