@@ -81,7 +81,7 @@ func newHost(t testing.TB, ctx context.Context, wg *sync.WaitGroup) *host {
 	}
 	h := &host{key: key, table: forward.New(), accept: make(chan *session.Stream, 1024)}
 	h.sess = session.NewHost(session.Config{
-		Key:    key,
+		Key: key,
 		Lay: func(context.Context, session.Want) (session.Laid, error) {
 			p := h.next
 			if h.next = nil; p == nil {

@@ -64,6 +64,7 @@ type oneWay struct {
 	closed bool
 	bye    bool // closed by the sender: the receiver hears of it after what was sent
 	silent bool // swallows everything
+	paused bool // holds everything back
 }
 
 type parcel struct {
@@ -225,6 +226,16 @@ func (r *road) hush(silent bool) {
 	}
 }
 
+// pause holds everything back, or lets it go.
+func (r *road) pause(paused bool) {
+	for _, l := range r.lanes {
+		l.mu.Lock()
+		l.paused = paused
+		l.more.Signal()
+		l.mu.Unlock()
+	}
+}
+
 func (r *road) forget() {
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
@@ -293,7 +304,7 @@ func (l *oneWay) Close() {
 func (l *oneWay) run() {
 	for {
 		l.mu.Lock()
-		for len(l.queue) == 0 && !l.closed {
+		for (len(l.queue) == 0 || l.paused) && !l.closed {
 			l.more.Wait()
 		}
 		if len(l.queue) == 0 {

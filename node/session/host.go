@@ -106,7 +106,7 @@ func (h *Host) New(remote identity.PubKey, key forward.Key, initiator bool) (*Pa
 	if h.closed || len(h.paths) >= maxPaths*maxSessions || h.paths[key] != nil {
 		return nil, ErrFull
 	}
-	p.expire = time.AfterFunc(unclaimedAfter, func() {
+	p.expire = time.AfterFunc(h.timing.claim, func() {
 		if p.session.Load() == nil {
 			p.close()
 		}

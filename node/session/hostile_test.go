@@ -39,17 +39,19 @@ func TestHostilePeer(t *testing.T) {
 		"FIN twice": func(a *Session, st *Stream) {
 			data(a, frame{kind: frameFin, sid: st.id}, frame{kind: frameFin, sid: st.id})
 		},
-		"OPEN of a live id":  func(a *Session, st *Stream) { data(a, frame{kind: frameOpen, sid: st.id}) },
-		"OPEN of our parity": func(a *Session, st *Stream) { data(a, frame{kind: frameOpen, sid: 2}) },
-		"OPENED by opener":   func(a *Session, st *Stream) { data(a, frame{kind: frameOpened, sid: st.id, credit: 1}) },
-		"unknown frame":      func(a *Session, st *Stream) { data(a, frame{kind: 11}) },
+		"OPEN of a live id":     func(a *Session, st *Stream) { data(a, frame{kind: frameOpen, sid: st.id}) },
+		"OPEN of our parity":    func(a *Session, st *Stream) { data(a, frame{kind: frameOpen, sid: 2}) },
+		"OPENED by opener":      func(a *Session, st *Stream) { data(a, frame{kind: frameOpened, sid: st.id, credit: 1}) },
+		"unknown frame":         func(a *Session, st *Stream) { data(a, frame{kind: 11}) },
 		"ACK of the unsent":     func(a *Session, st *Stream) { control(a, frame{kind: frameAck, a: 9, b: 1 << 40}) },
 		"ACK of other bytes":    func(a *Session, st *Stream) { control(a, frame{kind: frameAck, a: 1, b: 7}) },
 		"ACK of huge counts":    func(a *Session, st *Stream) { control(a, frame{kind: frameAck, a: 1<<64 - 1, b: 1<<64 - 1}) },
 		"more marked than sent": func(a *Session, st *Stream) { control(a, frame{kind: frameAck, a: 1, b: 7, ce: 8}) },
 		"RESUME of the unsent":  func(a *Session, st *Stream) { control(a, frame{kind: frameResume, a: 9, b: 1 << 40}) },
 		"JOIN in a session":     func(a *Session, st *Stream) { control(a, frame{kind: frameJoin}) },
-		"OPEN backwards":        func(a *Session, st *Stream) { data(a, frame{kind: frameOpen, sid: 99}, frame{kind: frameOpen, sid: 97}) },
+		"OPEN backwards": func(a *Session, st *Stream) {
+			data(a, frame{kind: frameOpen, sid: 99}, frame{kind: frameOpen, sid: 97})
+		},
 		"resets of the future": func(a *Session, st *Stream) {
 			for i := range uint32(maxStreams + 2) {
 				control(a, frame{kind: frameReset, sid: 2*i + 1001})

@@ -10,9 +10,6 @@ import (
 	"github.com/skycoin/viscript/node/wire"
 )
 
-// unclaimedAfter is how long a route may lie here without a session.
-const unclaimedAfter = 10 * time.Second
-
 // end is what a session needs of the end of a route.
 type end interface {
 	Number() wire.RouteID

@@ -22,12 +22,13 @@ type timing struct {
 	join    time.Duration // for the answer to a JOIN
 	linger  time.Duration // an old path lives on so long after a move
 	avoid   time.Duration // nodes of a silent path are avoided so long
+	claim   time.Duration // how long a route may lie here without a session
 	stuck   time.Duration // data in flight that is not acknowledged for so long condemns a path that is otherwise alive
 }
 
 var defaultTiming = timing{
 	silence: time.Second, outage: time.Minute, idle: 10 * time.Minute, quiet: 30 * time.Second, warm: 5 * time.Second,
-	better: 30 * time.Second, join: 5 * time.Second, linger: 2 * time.Second, avoid: 30 * time.Second, stuck: 15 * time.Second,
+	better: 30 * time.Second, join: 5 * time.Second, linger: 2 * time.Second, avoid: 30 * time.Second, stuck: 15 * time.Second, claim: 10 * time.Second,
 }
 
 // fasterTimes is how often in a row a path that stands by must prove twice as fast before it takes over.
