@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"encoding/binary"
+	"math"
+	"time"
 
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/wire"
@@ -33,6 +35,7 @@ func (s *Session) SendDatagram(port, from uint16, b []byte) error {
 	case p == nil || k == nil:
 		return nil
 	}
+	s.usedForGrams()
 	rec := append(s.gramBuf[:0], blank[:framesAt]...)
 	rec = binary.BigEndian.AppendUint16(rec, port)
 	rec = binary.BigEndian.AppendUint16(rec, from)
@@ -69,11 +72,20 @@ func (s *Session) datagram(p *Path, payload []byte) {
 		return
 	}
 	p.heard.Store(int64(s.host.now()))
+	s.usedForGrams()
 	if len(plain) < gramHeader {
 		s.fail(errProtocol)
 		return
 	}
 	s.host.cfg.Datagram(s.remote, binary.BigEndian.Uint16(plain), binary.BigEndian.Uint16(plain[2:]), plain[gramHeader:])
+}
+
+// usedForGrams notes that the session is in use.
+func (s *Session) usedForGrams() {
+	now := s.host.now()
+	if before := s.gramAt.Swap(int64(now)); now-time.Duration(before) > gramBusy || before == 0 {
+		s.kickSteward()
+	}
 }
 
 // Datagram sends b to a port of another node, from one of ours: see Session.SendDatagram. The first one to a node waits for a
@@ -84,4 +96,12 @@ func (h *Host) Datagram(ctx context.Context, dst identity.PubKey, port, from uin
 		return err
 	}
 	return s.SendDatagram(port, from, b)
+}
+
+// sinceGram is how long ago the last datagram was; very long if there was none.
+func (s *Session) sinceGram(now time.Duration) time.Duration {
+	if at := time.Duration(s.gramAt.Load()); at != 0 {
+		return now - at
+	}
+	return math.MaxInt64
 }

@@ -68,9 +68,11 @@
 // acknowledged, as it was sealed, from the first one. So on each path the order is right. The other end goes along, with a RESUME
 // of the same number, if the number is new to it, or equal to its own and it is the responder. Both repeat the
 // credit of all streams and the resets not acknowledged. The receiver goes on taking from the old path
-// until the new one brings the next record. A record that comes too early is answered by a RESUME on its path.
+// until the new one brings the next record. A record that comes too early is answered by a RESUME on its path, ten
+// times a second at most.
 //
-// Without any path a session lives for a minute: its streams stand still, the initiator asks for routes, from
+// Without any path a session that has streams, or datagrams in the last ten seconds, lives for a minute (another one ends at once at the initiator,
+// after five seconds at the responder): its streams stand still, the initiator asks for routes, from
 // 50 ms on with doubling pauses, and keeps away from the nodes of a silent route for 30 s. When the far node closes two such routes at
 // once in a row, it knows the session no more, and the session is over. A path that fell silent without another at hand stays
 // in use, since it may come back. A route that ends with goodbye but without CLOSE is only a path less.

@@ -121,9 +121,11 @@ func (s *Session) errandLocked(c *chores, busy bool) *errand {
 	switch {
 	case live == 0:
 		e.why, due = toRescue, l.rescue.next
+	case !busy:
+		return nil
 	case live == 1 && s.active != nil:
 		e.why, e.want.Beside = toStand, s.active.nodes
-	case s.active == nil || len(s.active.nodes) <= 2 && !l.improve || !busy:
+	case s.active == nil || len(s.active.nodes) <= 2 && !l.improve:
 		return nil
 	default:
 		if l.better == 0 {

@@ -48,14 +48,10 @@ func (s *Session) data(p *Path, flags uint8, payload []byte) {
 	}
 	s.recvMu.Lock()
 	defer s.recvMu.Unlock()
-	switch n := numberOf(seq); {
-	case n < s.in.records:
+	if numberOf(seq) < s.in.records {
 		if flags&wire.AckNow != 0 { // sent again: the sender wants to know how far we are
 			s.ackLocked()
 		}
-		return
-	case n > s.in.records:
-		s.gapLocked(p)
 		return
 	}
 	plain, err := k.openData.open(seq, sealed)
@@ -64,6 +60,10 @@ func (s *Session) data(p *Path, flags uint8, payload []byte) {
 		return
 	}
 	p.heard.Store(int64(s.host.now()))
+	if numberOf(seq) > s.in.records {
+		s.gapLocked(p)
+		return
+	}
 	s.in.records++
 	s.inNext.Store(s.in.records)
 	s.becomeReady()

@@ -56,8 +56,9 @@ type Session struct {
 	done    chan struct{} // closed by fail
 	kick    chan struct{} // holds one: work for the steward
 	lanes   atomic.Pointer[lanes]
-	rtt     atomic.Int64 // of the path in use
-	inNext  atomic.Uint64
+	rtt     atomic.Int64  // of the path in use
+	inNext  atomic.Uint64 // in.records
+	gramAt  atomic.Int64  // Host.now of the last datagram, either way
 
 	recvMu  sync.Mutex // guards the following, and the opening lanes of Data and Control
 	inCtl   replay

@@ -14,7 +14,7 @@ import (
 // timing is how long things take; tests shorten it.
 type timing struct {
 	silence time.Duration // the least time without a sign of life after which a path that is spoken to is dead
-	outage  time.Duration // how long a session lives without a path
+	outage  time.Duration // how long a session with streams lives without a path
 	idle    time.Duration // how long it lives without a stream
 	quiet   time.Duration // between PINGs on a session without streams
 	warm    time.Duration // between PINGs on a path that stands by while there are streams
@@ -33,6 +33,13 @@ var defaultTiming = timing{
 
 // fasterTimes is how often in a row a path that stands by must prove twice as fast before it takes over.
 const fasterTimes = 3
+
+const (
+	// gramBusy is how long a session counts as used after a datagram.
+	gramBusy = 10 * time.Second
+	// unusedOutage is how long the responder of a session without streams waits for a route.
+	unusedOutage = 5 * time.Second
+)
 
 // resetEvery is the least time between repetitions of RESET.
 const resetEvery = 500 * time.Millisecond
@@ -121,18 +128,20 @@ func (s *Session) lookLocked(c *chores) error {
 		return s.fatal
 	}
 	t := &s.host.timing
-	busy := len(s.streams) > 0 || s.kept.sealed != s.kept.acked || len(s.resets) > 0
+	gram := s.sinceGram(c.now)
+	busy := len(s.streams) > 0 || s.kept.sealed != s.kept.acked || len(s.resets) > 0 || s.waiting.head != nil || gram < gramBusy
 	if len(s.streams) == 0 {
-		if time.Since(s.lastUse) > t.idle {
+		unused := min(time.Since(s.lastUse), gram)
+		if unused > t.idle {
 			return errors.New("session: idle")
 		}
-		c.at(c.now + max(t.idle-time.Since(s.lastUse), 0) + time.Millisecond)
+		c.at(c.now + t.idle - unused + time.Millisecond)
 	}
 	s.buryLocked(c)
 	for _, p := range s.paths {
 		s.watchLocked(c, p, busy)
 	}
-	if err := s.chooseLocked(c); err != nil {
+	if err := s.chooseLocked(c, busy); err != nil {
 		return err
 	}
 	if len(s.resets) > 0 && s.active != nil {
@@ -254,7 +263,7 @@ func (s *Session) deadLocked(c *chores, p *Path) {
 }
 
 // chooseLocked decides whether to move. An error: there has been no path for too long.
-func (s *Session) chooseLocked(c *chores) error {
+func (s *Session) chooseLocked(c *chores, busy bool) error {
 	c.gen = s.gen + 1
 	best := s.bestLocked()
 	switch a := s.active; {
@@ -281,8 +290,14 @@ func (s *Session) chooseLocked(c *chores) error {
 	if s.laying.refused >= maxRefused && s.active == nil && c.move == nil {
 		return fmt.Errorf("session: the far node knows it no more: %s", s.whyDown)
 	}
-	if over := s.alone + s.host.timing.outage; c.now >= over {
-		return fmt.Errorf("session: no route for %s: %s", s.host.timing.outage, s.whyDown)
+	wait := s.host.timing.outage
+	if s.active == nil && c.move == nil && !busy { // nobody misses it; the responder cannot know that the initiator does not
+		if wait = min(wait, unusedOutage); s.initiator {
+			wait = 0
+		}
+	}
+	if over := s.alone + wait; c.now >= over {
+		return fmt.Errorf("session: no route for %s: %s", wait, s.whyDown)
 	} else if c.move == nil {
 		c.at(over)
 	}

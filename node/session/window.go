@@ -166,6 +166,9 @@ func (s *Session) takeWindow(st *Stream, n int) error {
 	w := waiters.Get().(*waiter)
 	w.st, w.n, w.took = st, uint64(n), false
 	s.waiting.push(w)
+	if s.active == nil {
+		s.kickSteward() // somebody wants a path
+	}
 	s.mu.Unlock()
 	err := s.awaitWindow(w)
 	w.st = nil
