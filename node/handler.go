@@ -38,24 +38,24 @@ func (h handler) Install(ctx context.Context, hop control.Hop) error {
 	return n.installEnd(ctx, hop, spec)
 }
 
-// installEnd lays a route that begins or ends here, with a session on top.
+// installEnd lays a route that begins or ends here, with a path for a session on top.
 func (n *Node) installEnd(ctx context.Context, hop control.Hop, spec forward.Route) error {
 	initiator := hop.Prev.IsZero()
 	remote := hop.Src
 	if initiator {
 		remote = hop.Dst
 	}
-	s, err := n.sessions.New(remote, spec.Key, initiator)
+	p, err := n.sessions.New(remote, spec.Key, initiator)
 	if err != nil {
 		return control.Errorf(control.CodeQuota, "%s", err)
 	}
-	spec.Upper = s
+	spec.Upper = p
 	end, err := n.table.Install(spec)
 	if err != nil {
-		n.sessions.Abandon(s)
+		n.sessions.Abandon(p)
 		return refusal(err)
 	}
-	n.sessions.Attach(ctx, s, end)
+	n.sessions.Attach(ctx, p, end)
 	return nil
 }
 
@@ -99,31 +99,42 @@ func (h handler) Neighbours(_ context.Context, list []control.Neighbour) {
 	h.n.links.SetNamed(peers)
 }
 
-// lay has the manager lay a route and returns the session at its end; it is session.Config.Lay.
-func (n *Node) lay(ctx context.Context, dst identity.PubKey) (*session.Session, error) {
-	route, err := n.manager.Route(ctx, control.RouteRequest{Dst: dst})
-	if err != nil {
-		return nil, refused(err, "the node manager did not answer: no route")
+// lay has the manager lay a route and returns the path at its end; it is session.Config.Lay.
+func (n *Node) lay(ctx context.Context, want session.Want) (session.Laid, error) {
+	route, err := n.manager.Route(ctx, control.RouteRequest{
+		Dst: want.Dst, Avoid: want.Avoid[:min(len(want.Avoid), control.MaxVia)], Beside: want.Beside, Instead: want.Instead,
+	})
+	switch {
+	case control.CodeOf(err) == control.CodeNoBetter:
+		return session.Laid{}, session.ErrNoBetter
+	case err != nil:
+		return session.Laid{}, refused(err, "the node manager did not answer: no route")
 	}
-	s := n.sessions.Find(forward.Key(route.Key))
-	if s == nil {
-		return nil, &wire.Refused{Code: wire.CodeGone, Text: "the route broke while it was laid"}
+	p := n.sessions.Path(forward.Key(route.Key))
+	if p == nil {
+		return session.Laid{}, &wire.Refused{Code: wire.CodeGone, Text: "the route broke while it was laid"}
 	}
-	return s, nil
+	return session.Laid{Path: p, Nodes: route.Path}, nil
 }
 
 // routeOver tells the manager that a route of ours has ended; it is session.Config.Over.
-func (n *Node) routeOver(s *session.Session) {
-	if !s.Initiator() {
+func (n *Node) routeOver(key forward.Key, initiator bool) {
+	if !initiator {
 		return
 	}
 	n.work.do(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, closeRouteTimeout)
 		defer cancel()
-		if err := n.manager.CloseRoute(ctx, control.RouteKey(s.Key())); err != nil && control.CodeOf(err) != control.CodeUnknownRoute {
+		if err := n.manager.CloseRoute(ctx, control.RouteKey(key)); err != nil && control.CodeOf(err) != control.CodeUnknownRoute {
 			n.log.Debug("closing a route", "err", err)
 		}
 	})
+}
+
+// linksChanged tells those whom a new or lost link concerns; it is link.Config.Changed.
+func (n *Node) linksChanged() {
+	n.manager.Kick()
+	n.sessions.Retry()
 }
 
 // refused turns what the manager or ctx says into a refusal for apps; late is the text of a timeout.

@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	})
 	n.links, err = link.Listen(ctx, link.Config{
 		Key: cfg.Key, Network: cfg.Network, Listen: cfg.Listen, Guard: secure.NewGuard(secure.GuardConfig{}),
-		Receive: n.table.Receiver, KeyAt: n.manager.KeyAt, Changed: n.manager.Kick, Log: cfg.Log.With("part", "link"),
+		Receive: n.table.Receiver, KeyAt: n.manager.KeyAt, Changed: n.linksChanged, Log: cfg.Log.With("part", "link"),
 	})
 	if err != nil {
 		return nil, err

@@ -25,8 +25,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what takes milliseconds on a quiet machine.
-const patience = 20 * time.Second
+const (
+	// patience is how long a test waits for what takes milliseconds on a quiet machine.
+	patience = 20 * time.Second
+	// outage is how long the sessions live without a route.
+	outage = time.Second
+)
 
 // host is one node of a chain: links, rules and sessions, without a manager.
 type host struct {
@@ -35,7 +39,7 @@ type host struct {
 	table  *forward.Table
 	sess   *session.Host
 	accept chan *session.Stream
-	next   *session.Session // what Lay returns
+	next   *session.Path // what Lay returns, once
 }
 
 // chain is a line of nodes over loopback TCP, each linked to the next, with one route from the first to the last.
@@ -77,8 +81,15 @@ func newHost(t testing.TB, ctx context.Context, wg *sync.WaitGroup) *host {
 	}
 	h := &host{key: key, table: forward.New(), accept: make(chan *session.Stream, 1024)}
 	h.sess = session.NewHost(session.Config{
-		Key:    key,
-		Lay:    func(context.Context, identity.PubKey) (*session.Session, error) { return h.next, nil },
+		Key: key,
+		Lay: func(context.Context, session.Want) (session.Laid, error) {
+			p := h.next
+			if h.next = nil; p == nil {
+				return session.Laid{}, errors.New("there is but one route")
+			}
+			return session.Laid{Path: p}, nil
+		},
+		Outage: outage,
 		Accept: func(st *session.Stream) { h.accept <- st },
 	})
 	h.links, err = link.Listen(ctx, link.Config{
@@ -124,22 +135,22 @@ func (c *chain) lay() {
 		if i < last {
 			r.Next = forward.Side{Link: c.link(i, i+1), In: num(i, true), Out: num(i, false)}
 		}
-		var s *session.Session
+		var p *session.Path
 		if i == 0 || i == last {
 			remote := c.hosts[last-i].key.Public()
 			var err error
-			if s, err = h.sess.New(remote, key, i == 0); err != nil {
+			if p, err = h.sess.New(remote, key, i == 0); err != nil {
 				c.t.Fatal(err)
 			}
-			r.Upper = s
-			h.next = s
+			r.Upper = p
+			h.next = p
 		}
 		end, err := h.table.Install(r)
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		if s != nil {
-			h.sess.Attach(c.ctx, s, end)
+		if p != nil {
+			h.sess.Attach(c.ctx, p, end)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"github.com/skycoin/viscript/node/forward"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -29,6 +30,11 @@ const (
 	framePing   kind = 18
 	framePong   kind = 19
 	frameReset  kind = 20
+	// The far end has heard the RESET.
+	frameResetAck kind = 21
+	frameResume   kind = 22
+	frameJoin     kind = 23
+	frameClose    kind = 24
 )
 
 var errFrame = errors.New("session: malformed frame")
@@ -40,8 +46,10 @@ type frame struct {
 	port   uint16
 	credit uint32
 	code   wire.Code
-	a, b   uint64 // ACK: records, bytes. CREDIT: offset. PING, PONG: opaque
-	data   []byte // DATA: bytes; OPEN: target. Aliases the record
+	a, b   uint64      // ACK: records, bytes. CREDIT: offset. PING, PONG, JOIN: opaque. RESUME: generation, records
+	ce     uint64      // ACK: bytes that arrived marked
+	route  forward.Key // JOIN
+	data   []byte      // DATA: bytes; OPEN: target. Aliases the record
 }
 
 // parseFrame takes one frame off r. control tells which of the two kinds of record it is in.
@@ -60,13 +68,22 @@ func parseFrame(r *wire.Reader, control bool) (f frame, err error) {
 	case frameFin:
 		f.sid = r.U32()
 	case frameAck:
-		f.a, f.b = r.U64(), r.U64()
+		f.a, f.b, f.ce = r.U64(), r.U64(), r.U64()
 	case frameCredit:
 		f.sid, f.a = r.U32(), r.U64()
 	case framePing, framePong:
 		f.a = r.U64()
 	case frameReset:
 		f.sid, f.code = r.U32(), wire.Code(r.U16())
+	case frameResetAck:
+		f.sid = r.U32()
+	case frameResume:
+		f.a, f.b = r.U64(), r.U64()
+	case frameJoin:
+		r.Fixed(f.route[:])
+		f.a = r.U64()
+	case frameClose:
+		f.code = wire.Code(r.U16())
 	default:
 		return f, errFrame
 	}
@@ -91,11 +108,20 @@ func appendFrame(b []byte, f frame) []byte {
 	case frameData:
 		b = binary.BigEndian.AppendUint32(b, f.sid)
 		b = wire.AppendBytes(b, f.data)
-	case frameFin:
+	case frameFin, frameResetAck:
 		b = binary.BigEndian.AppendUint32(b, f.sid)
 	case frameAck:
 		b = binary.BigEndian.AppendUint64(b, f.a)
 		b = binary.BigEndian.AppendUint64(b, f.b)
+		b = binary.BigEndian.AppendUint64(b, f.ce)
+	case frameResume:
+		b = binary.BigEndian.AppendUint64(b, f.a)
+		b = binary.BigEndian.AppendUint64(b, f.b)
+	case frameJoin:
+		b = append(b, f.route[:]...)
+		b = binary.BigEndian.AppendUint64(b, f.a)
+	case frameClose:
+		b = binary.BigEndian.AppendUint16(b, uint16(f.code))
 	case frameCredit:
 		b = binary.BigEndian.AppendUint32(b, f.sid)
 		b = binary.BigEndian.AppendUint64(b, f.a)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"testing"
 
+	"github.com/skycoin/viscript/node/forward"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -19,11 +20,15 @@ var golden = []struct {
 	{"opened", frame{kind: frameOpened, sid: 1, credit: 16384}, false, "020000000100004000"},
 	{"data", frame{kind: frameData, sid: 0xa0b0c0d0, data: []byte("hi")}, false, "03a0b0c0d000026869"},
 	{"fin", frame{kind: frameFin, sid: 7}, false, "0400000007"},
-	{"ack", frame{kind: frameAck, a: 3, b: 70000}, true, "1000000000000000030000000000011170"},
+	{"ack", frame{kind: frameAck, a: 3, b: 70000, ce: 5}, true, "10000000000000000300000000000111700000000000000005"},
 	{"credit", frame{kind: frameCredit, sid: 9, a: 1 << 33}, true, "11000000090000000200000000"},
 	{"ping", frame{kind: framePing, a: 255}, true, "1200000000000000ff"},
 	{"pong", frame{kind: framePong, a: 255}, true, "1300000000000000ff"},
 	{"reset", frame{kind: frameReset, sid: 2, code: wire.CodeDenied}, true, "14000000020005"},
+	{"reset ack", frame{kind: frameResetAck, sid: 2}, true, "1500000002"},
+	{"resume", frame{kind: frameResume, a: 2, b: 9}, true, "1600000000000000020000000000000009"},
+	{"join", frame{kind: frameJoin, route: forward.Key{1, 15: 2}, a: 255}, true, "170100000000000000000000000000000200000000000000ff"},
+	{"close", frame{kind: frameClose, code: wire.CodeGone}, true, "18000b"},
 }
 
 func TestFrameGolden(t *testing.T) {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,9 +10,9 @@ import (
 	"github.com/skycoin/viscript/node/wire"
 )
 
-// greet runs the handshake until it is done, fails or takes too long. It is called on a goroutine
+// greet runs the handshake over p until it is done, fails or takes too long. It is called on a goroutine
 // of its own, because a handshake costs about a millisecond of arithmetic.
-func (s *Session) greet(ctx context.Context) error {
+func (s *Session) greet(ctx context.Context, p *Path) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	cfg := secure.Config{Local: s.host.cfg.Key, Kind: secure.KindSession, Network: s.host.cfg.Network}
@@ -25,24 +26,24 @@ func (s *Session) greet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.exchange(ctx, hs); err != nil {
+	if err := s.exchange(ctx, p, hs); err != nil {
 		return fmt.Errorf("session: greeting %s: %w", s.remote.Short(), err)
 	}
 	if s.initiator {
-		return s.confirmed(ctx)
+		return s.awaitConfirm(ctx, p)
 	}
 	s.becomeReady()
 	return nil
 }
 
 // exchange passes messages until the state machine is done.
-func (s *Session) exchange(ctx context.Context, hs *secure.Handshake) error {
+func (s *Session) exchange(ctx context.Context, p *Path, hs *secure.Handshake) error {
 	if s.initiator {
 		first, err := hs.Start()
 		if err != nil {
 			return err
 		}
-		s.sendRecord(wire.Handshake, first)
+		s.sendHello(p, first)
 	}
 	for {
 		select {
@@ -50,6 +51,10 @@ func (s *Session) exchange(ctx context.Context, hs *secure.Handshake) error {
 			return ctx.Err()
 		case <-s.done:
 			return s.Err()
+		case <-s.kick:
+			if p.gone.Load() != 0 {
+				return errors.New(p.reason())
+			}
 		case msg := <-s.hello:
 			reply, done, err := hs.Next(msg)
 			if err != nil {
@@ -57,12 +62,12 @@ func (s *Session) exchange(ctx context.Context, hs *secure.Handshake) error {
 			}
 			if done {
 				// Before message 3 leaves: the responder confirms as soon as it has it.
-				if err := s.install(hs.Result()); err != nil {
+				if err := s.takeKeys(hs.Result()); err != nil {
 					return err
 				}
 			}
 			if reply != nil {
-				s.sendRecord(wire.Handshake, reply)
+				s.sendHello(p, reply)
 			}
 			if done {
 				return nil
@@ -71,48 +76,54 @@ func (s *Session) exchange(ctx context.Context, hs *secure.Handshake) error {
 	}
 }
 
-// install takes the keys, if the right one holds their other halves.
-func (s *Session) install(res secure.Result) error {
+// takeKeys takes the keys, if the right one holds their other halves.
+func (s *Session) takeKeys(res secure.Result) error {
 	if res.Remote != s.remote {
 		return fmt.Errorf("the route was laid for %s, but %s came", s.remote.Short(), res.Remote.Short())
 	}
-	k, err := deriveKeys(res)
-	if err == nil {
-		s.keys.Store(k)
-	}
-	return err
+	return s.install(res)
 }
 
-// confirmed waits for the responder's first sealed record.
-func (s *Session) confirmed(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return fmt.Errorf("session: %s did not confirm: %w", s.remote.Short(), ctx.Err())
-	case <-s.done:
-		return s.Err()
-	case <-s.ready:
-		return nil
+// awaitConfirm waits for the responder's first sealed record.
+func (s *Session) awaitConfirm(ctx context.Context, p *Path) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("session: %s did not confirm: %w", s.remote.Short(), ctx.Err())
+		case <-s.done:
+			return s.Err()
+		case <-s.kick:
+			if p.gone.Load() != 0 {
+				return fmt.Errorf("session: %s", p.reason())
+			}
+		case <-s.ready:
+			return nil
+		}
 	}
 }
 
-func (s *Session) becomeReady() { s.isReady.Do(func() { close(s.ready) }) }
-
-// sendRecord sends one unsealed handshake message.
-func (s *Session) sendRecord(t wire.Type, msg []byte) {
+// sendHello sends one unsealed handshake message.
+func (s *Session) sendHello(p *Path, msg []byte) {
 	rec := make([]byte, wire.Overhead+len(msg))
 	copy(rec[wire.LenLen+wire.HeaderLen:], msg)
-	s.send(rec, t)
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	p.send(rec, wire.Handshake)
 }
 
-// begin runs the handshake in the background and tells host how it went.
-func (s *Session) begin(ctx context.Context) {
+// begin runs the handshake and then, until the session is over, its steward.
+func (s *Session) begin(ctx context.Context, p *Path) {
 	start := time.Now()
-	err := s.greet(ctx)
-	if err != nil {
+	if err := s.greet(ctx, p); err != nil {
 		s.fail(err)
 		return
 	}
+	now := s.host.now()
+	s.mu.Lock()
+	p.confirmed, p.since, p.watched = true, now, now
+	s.laying.stand.next = now + standDelay
+	s.mu.Unlock()
 	s.host.readied(s)
 	s.host.log.Info("session up", "peer", s.remote.Short(), "initiator", s.initiator, "took", time.Since(start).Round(time.Microsecond))
-	s.keep()
+	s.steward(ctx)
 }

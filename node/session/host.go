@@ -1,12 +1,11 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skycoin/viscript/node/forward"
@@ -20,36 +19,56 @@ const maxSessions = 4096
 // ErrFull is the refusal of a session beyond the limit.
 var ErrFull = errors.New("session: too many sessions")
 
+// hostWindow bounds the windows of all sessions that have streams together, and so what their senders keep; each
+// has firstWindow at least.
+const hostWindow = 2 * maxWindow
+
+// hostBudget bounds the credit of all sessions together, as far as it is given to streams that want more.
+const hostBudget = budget
+
+// handshakeTimeout bounds the greeting of the far node.
+const handshakeTimeout = 10 * time.Second
+
 // Config tells a Host who it is and who it works with.
 type Config struct {
 	Key     *identity.Key
 	Network string
-	// Lay has a route to a node laid and returns the session that was made for it with
-	// Host.New and attached to its end.
-	Lay func(ctx context.Context, dst identity.PubKey) (*Session, error)
+	// Lay has a route laid and returns its path here, which was made with Host.New and attached to its end. It
+	// blocks for the node manager until ctx ends.
+	Lay func(ctx context.Context, want Want) (Laid, error)
 	// Accept takes a stream that a peer opened. It is called on a reading goroutine and must not block: it
 	// arranges that somebody calls Confirm, or Reset.
 	Accept func(*Stream)
-	// Over is told of every session over a route that ended, once; nil: nobody. It must not block.
-	Over func(*Session)
-	Log  *slog.Logger
+	// Datagram takes a datagram from a peer's port to one of ours; nil: they are dropped. It is called on reading
+	// goroutines, several at once, and must not block. b is valid during the call only.
+	Datagram func(remote identity.PubKey, port, from uint16, b []byte)
+	// Over is told of every route that ended here, once; nil: nobody. It must not block.
+	Over func(key forward.Key, initiator bool)
+	// Outage is how long a session lives without a route; 0: a minute.
+	Outage time.Duration
+	Log    *slog.Logger
 }
 
 // Host holds the sessions of one node. Safe for concurrent use.
 type Host struct {
-	cfg Config
-	log *slog.Logger
+	cfg    Config
+	log    *slog.Logger
+	timing timing
+	made   time.Time
+	busy   atomic.Int64 // sessions that have streams
+	credit atomic.Int64 // granted on all streams
 
-	mu     sync.Mutex // guards the following
-	all    map[forward.Key]*Session
-	byPeer map[identity.PubKey]*Session // ready ones
-	laying map[identity.PubKey]*laying
-	closed bool
-	wg     sync.WaitGroup // of handshakes and keepalives
+	mu      sync.Mutex               // guards the following; a Session's mu may be taken with it, never the other way round
+	all     map[forward.Key]*Session // by ID
+	paths   map[forward.Key]*Path
+	byPeer  map[identity.PubKey]*Session // ready ones
+	dialing map[identity.PubKey]*dialing
+	closed  bool
+	wg      sync.WaitGroup // of handshakes, stewards and errands
 }
 
-// laying is a session on its way, for everybody who waits for it.
-type laying struct {
+// dialing is a session on its way, for everybody who waits for it.
+type dialing struct {
 	done chan struct{} // closed when s or err is set
 	s    *Session
 	err  error
@@ -60,53 +79,137 @@ func NewHost(cfg Config) *Host {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Host{
-		cfg: cfg, log: cfg.Log,
-		all: map[forward.Key]*Session{}, byPeer: map[identity.PubKey]*Session{}, laying: map[identity.PubKey]*laying{},
+	h := &Host{
+		cfg: cfg, log: cfg.Log, timing: defaultTiming, made: time.Now(),
+		all: map[forward.Key]*Session{}, paths: map[forward.Key]*Path{}, byPeer: map[identity.PubKey]*Session{},
+		dialing: map[identity.PubKey]*dialing{},
+	}
+	if cfg.Outage > 0 {
+		h.timing.outage = cfg.Outage
+	}
+	return h
+}
+
+// now is the host's clock: monotonic, never 0.
+func (h *Host) now() time.Duration { return max(time.Since(h.made), 1) }
+
+// windowLimit is the largest window of one session.
+func (h *Host) windowLimit() uint64 {
+	return max(firstWindow, min(maxWindow, hostWindow/uint64(max(h.busy.Load(), 1))))
+}
+
+// New makes the path for a route that is about to be installed with it as Upper. Attach or Abandon must follow.
+func (h *Host) New(remote identity.PubKey, key forward.Key, initiator bool) (*Path, error) {
+	p := &Path{host: h, remote: remote, key: key, initiator: initiator}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.paths) >= maxPaths*maxSessions || h.paths[key] != nil {
+		return nil, ErrFull
+	}
+	p.expire = time.AfterFunc(h.timing.claim, func() {
+		if p.session.Load() == nil {
+			p.close()
+		}
+	})
+	h.paths[key] = p
+	return p, nil
+}
+
+// Path returns the path of a route, nil if there is none.
+func (h *Host) Path(key forward.Key) *Path {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.paths[key]
+}
+
+// Attach gives p its end of the route. At the responder the first record says what the path is for; at the initiator it
+// is for who had it laid. A path that nobody claims within ten seconds is closed. What begins on it keeps ctx's values.
+func (h *Host) Attach(ctx context.Context, p *Path, e *forward.End) { h.attach(ctx, p, e) }
+
+func (h *Host) attach(ctx context.Context, p *Path, e end) {
+	p.end = e
+	p.start = func(s *Session) { h.spawn(func() { s.begin(context.WithoutCancel(ctx), p) }) }
+	p.open.Store(true)
+	if p.gone.Load() != 0 {
+		e.Close()
 	}
 }
 
-// New makes the session for a route that is about to be installed with it as Upper. Attach or
-// Abandon must follow.
-func (h *Host) New(remote identity.PubKey, key forward.Key, initiator bool) (*Session, error) {
-	s := newSession(h, remote, key, initiator)
+// Abandon drops a path whose route could not be installed.
+func (h *Host) Abandon(p *Path) { p.close() }
+
+// claim gives a path to a session; false if it is gone or taken.
+func (h *Host) claim(p *Path, s *Session) bool {
+	if !p.open.Load() || !p.session.CompareAndSwap(nil, s) {
+		return false
+	}
+	p.expire.Stop()
+	return p.gone.Load() == 0
+}
+
+// pathOver forgets a path.
+func (h *Host) pathOver(p *Path) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed || len(h.all) >= maxSessions || h.all[key] != nil {
+	if h.paths[p.key] == p {
+		delete(h.paths, p.key)
+	}
+	h.mu.Unlock()
+	if h.cfg.Over != nil && p.start != nil && p.remote != h.cfg.Key.Public() {
+		h.cfg.Over(p.key, p.initiator)
+	}
+}
+
+// found makes the session that begins on a path.
+func (h *Host) found(p *Path) (*Session, error) {
+	s := newSession(h, p.remote, p.key, p.initiator)
+	h.mu.Lock()
+	full := h.closed || len(h.all) >= maxSessions || h.all[s.id] != nil
+	if !full {
+		h.all[s.id] = s
+	}
+	h.mu.Unlock()
+	if full {
 		return nil, ErrFull
 	}
-	h.all[key] = s
+	s.mu.Lock()
+	s.active = p
+	s.mu.Unlock()
+	if !s.addPath(p, false) {
+		s.fail(errors.New("session: " + p.reason()))
+		return nil, s.Err()
+	}
 	return s, nil
 }
 
-// Find returns the session of a route, nil if there is none.
-func (h *Host) Find(key forward.Key) *Session {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.all[key]
-}
-
-// Attach gives s its end of the route. A responder then waits for the handshake; an initiator begins it
-// with the first Dial.
-func (h *Host) Attach(ctx context.Context, s *Session, e *forward.End) {
-	if !s.attach(e) {
-		e.Close()
+// greeted begins a session with the first message of a handshake.
+func (h *Host) greeted(p *Path, msg []byte) {
+	s, err := h.found(p)
+	if err != nil {
+		p.close()
 		return
 	}
-	if !s.initiator {
-		h.start(ctx, s)
+	s.receive(p, wire.Handshake, 0, msg)
+	p.start(s)
+}
+
+// joined gives a path to the session that the payload names and proves.
+func (h *Host) joined(p *Path, payload []byte) {
+	var id forward.Key
+	n := copy(id[:], payload)
+	h.mu.Lock()
+	s := h.all[id]
+	h.mu.Unlock()
+	if s == nil || s.remote != p.remote || s.initiator || !s.join(p, payload[n:]) {
+		p.close() // which tells the initiator
 	}
 }
 
-// Abandon drops a session whose route could not be installed.
-func (h *Host) Abandon(s *Session) { s.fail(errClosed) }
-
-// start runs a session's handshake and then its keepalive, until the session is over.
-func (h *Host) start(ctx context.Context, s *Session) {
+// spawn runs f on a goroutine that Close waits for; not after Close.
+func (h *Host) spawn(f func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.closed {
-		h.wg.Go(func() { s.begin(context.WithoutCancel(ctx)) })
+		h.wg.Go(f)
 	}
 }
 
@@ -122,7 +225,9 @@ func (h *Host) readied(s *Session) {
 // over forgets a session that ended.
 func (h *Host) over(s *Session, err error) {
 	h.mu.Lock()
-	delete(h.all, s.key)
+	if h.all[s.id] == s {
+		delete(h.all, s.id)
+	}
 	if h.byPeer[s.remote] == s {
 		delete(h.byPeer, s.remote)
 	}
@@ -130,9 +235,35 @@ func (h *Host) over(s *Session, err error) {
 	if !errors.Is(err, errClosed) {
 		h.log.Info("session down", "peer", s.remote.Short(), "err", err)
 	}
-	if h.cfg.Over != nil && s.remote != h.cfg.Key.Public() {
-		h.cfg.Over(s)
+}
+
+// Improve asks for a better route than the one named: the node manager says that there may be one. At the end that
+// did not ask for the route it does nothing.
+func (h *Host) Improve(key forward.Key) {
+	if p := h.Path(key); p != nil && p.initiator {
+		if s := p.session.Load(); s != nil {
+			s.improve()
+		}
 	}
+}
+
+// Retry makes sessions that lack a route ask again soon: the network has changed.
+func (h *Host) Retry() {
+	for _, s := range h.sessions() {
+		if s.initiator {
+			s.retry()
+		}
+	}
+}
+
+func (h *Host) sessions() []*Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*Session, 0, len(h.all))
+	for _, s := range h.all {
+		all = append(all, s)
+	}
+	return all
 }
 
 // Dial opens a stream to an app at another node, over the standing session or a new one.
@@ -158,10 +289,10 @@ func (h *Host) session(ctx context.Context, dst identity.PubKey) (*Session, erro
 		h.mu.Unlock()
 		return s, nil
 	}
-	w := h.laying[dst]
+	w := h.dialing[dst]
 	if w == nil && !h.closed {
-		w = &laying{done: make(chan struct{})}
-		h.laying[dst] = w
+		w = &dialing{done: make(chan struct{})}
+		h.dialing[dst] = w
 		h.wg.Go(func() { h.lay(context.WithoutCancel(ctx), dst, w) })
 	}
 	h.mu.Unlock()
@@ -177,16 +308,11 @@ func (h *Host) session(ctx context.Context, dst identity.PubKey) (*Session, erro
 }
 
 // lay makes a session for everybody who waits for w, on the time of nobody in particular.
-func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *laying) {
+func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
 	ctx, cancel := context.WithTimeout(ctx, 2*handshakeTimeout)
 	defer cancel()
-	lay := h.cfg.Lay
-	if dst == h.cfg.Key.Public() {
-		lay = func(ctx context.Context, _ identity.PubKey) (*Session, error) { return h.loopback(ctx) }
-	}
-	s, err := lay(ctx, dst)
+	s, err := h.establish(ctx, dst)
 	if err == nil {
-		h.start(ctx, s)
 		select {
 		case <-s.ready:
 		case <-s.done:
@@ -197,66 +323,45 @@ func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *laying) {
 	}
 	h.mu.Lock()
 	w.s, w.err = s, err
-	delete(h.laying, dst)
+	delete(h.dialing, dst)
 	h.mu.Unlock()
 	close(w.done)
+}
+
+// establish has a route laid and begins a session on it.
+func (h *Host) establish(ctx context.Context, dst identity.PubKey) (*Session, error) {
+	if dst == h.cfg.Key.Public() {
+		return h.loopback(ctx)
+	}
+	laid, err := h.cfg.Lay(ctx, Want{Dst: dst})
+	if err != nil {
+		return nil, err
+	}
+	p := laid.Path
+	p.nodes = laid.Nodes
+	s, err := h.found(p)
+	if err != nil {
+		p.close()
+		return nil, &wire.Refused{Code: wire.CodeGone, Text: err.Error()}
+	}
+	p.start(s)
+	return s, nil
 }
 
 // Close ends every session and returns when their goroutines have.
 func (h *Host) Close() {
 	h.mu.Lock()
 	h.closed = true
-	all := make([]*Session, 0, len(h.all))
-	for _, s := range h.all {
-		all = append(all, s)
+	paths := make([]*Path, 0, len(h.paths))
+	for _, p := range h.paths {
+		paths = append(paths, p)
 	}
 	h.mu.Unlock()
-	for _, s := range all {
+	for _, s := range h.sessions() {
 		s.Close()
 	}
+	for _, p := range paths {
+		p.close()
+	}
 	h.wg.Wait()
-}
-
-// Info is what is known of one session.
-type Info struct {
-	Peer      identity.PubKey `json:"peer"`
-	Route     forward.Key     `json:"-"`
-	Initiator bool            `json:"initiator"`
-	Ready     bool            `json:"ready"`
-	Began     time.Time       `json:"began"`
-	RTT       time.Duration   `json:"rtt_ns"`
-	Streams   int             `json:"streams"`
-	InFlight  uint64          `json:"in_flight_bytes"`
-	Count
-}
-
-// Sessions lists the sessions, oldest first.
-func (h *Host) Sessions() []Info {
-	h.mu.Lock()
-	all := make([]*Session, 0, len(h.all))
-	for _, s := range h.all {
-		all = append(all, s)
-	}
-	h.mu.Unlock()
-	infos := make([]Info, len(all))
-	for i, s := range all {
-		infos[i] = s.info()
-	}
-	slices.SortFunc(infos, func(a, b Info) int { return cmp.Or(a.Began.Compare(b.Began), slices.Compare(a.Route[:], b.Route[:])) })
-	return infos
-}
-
-func (s *Session) info() Info {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ready := false
-	select {
-	case <-s.ready:
-		ready = true
-	default:
-	}
-	return Info{
-		Peer: s.remote, Route: s.key, Initiator: s.initiator, Ready: ready, Began: s.began,
-		RTT: time.Duration(s.rtt.Load()), Streams: len(s.streams), InFlight: s.sent - s.acked, Count: s.count,
-	}
 }

@@ -17,29 +17,34 @@ func (h *Host) loopback(ctx context.Context) (*Session, error) {
 	rand.Read(near[:])
 	rand.Read(far[:])
 	us := h.cfg.Key.Public()
-	a, err := h.New(us, near, true)
+	pa, err := h.New(us, near, true)
 	if err != nil {
 		return nil, err
 	}
-	b, err := h.New(us, far, false)
+	pb, err := h.New(us, far, false)
 	if err != nil {
-		h.Abandon(a)
+		h.Abandon(pa)
 		return nil, err
 	}
-	ab, ba := newLoop(b), newLoop(a)
-	h.mu.Lock()
-	h.wg.Go(ab.run)
-	h.wg.Go(ba.run)
-	h.mu.Unlock()
-	b.attach(ba)
-	a.attach(ab)
-	h.start(ctx, b)
-	return a, nil
+	ab, ba := newLoop(pb), newLoop(pa)
+	h.attach(ctx, pa, ab)
+	h.attach(ctx, pb, ba)
+	h.spawn(ab.run)
+	h.spawn(ba.run)
+	s, err := h.found(pa)
+	if err != nil {
+		pa.close()
+		pb.close()
+		return nil, err
+	}
+	s.local = true
+	pa.start(s)
+	return s, nil
 }
 
 // loop is one direction of a session in memory. What waits is bounded by the session's window.
 type loop struct {
-	to *Session
+	to *Path
 
 	mu     sync.Mutex // guards the following
 	more   sync.Cond
@@ -47,7 +52,7 @@ type loop struct {
 	closed bool
 }
 
-func newLoop(to *Session) *loop {
+func newLoop(to *Path) *loop {
 	l := &loop{to: to}
 	l.more.L = &l.mu
 	return l
@@ -66,7 +71,10 @@ func (l *loop) Send(span []byte) {
 	}
 }
 
-// Close implements end: the other session hears of it after what was sent.
+// SendKept implements end.
+func (l *loop) SendKept(span []byte) { l.Send(span) }
+
+// Close implements end: the other path hears of it after what was sent.
 func (l *loop) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

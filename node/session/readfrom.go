@@ -52,56 +52,55 @@ func (st *Stream) returnCredit(n int) {
 
 // move reads once, up to n bytes, into the place where they are sealed, and sends them.
 func (st *Stream) move(r io.Reader, raw syscall.RawConn, n int) (m int, err error) {
-	var span *[]byte
+	var sp *span
 	if raw != nil {
-		span, m, err = readReady(raw, n)
+		sp, m, err = readReady(raw, n)
 	} else {
-		span = spans.Get().(*[]byte)
-		m, err = r.Read((*span)[dataAt : dataAt+n : cap(*span)])
+		sp = newSpan()
+		m, err = r.Read(sp.b[dataAt : dataAt+n : cap(sp.b)])
 	}
-	if span == nil {
+	if sp == nil {
 		return 0, err
 	}
-	defer spans.Put(span)
 	if m <= 0 {
+		freeSpans(sp)
 		return 0, err
 	}
 	if werr := st.s.takeWindow(st, sealedLen(m)); werr != nil {
+		freeSpans(sp)
 		return 0, werr
 	}
-	st.s.sendInPlace(st.id, (*span)[:cap(*span)], m)
+	if m > spanData/2 {
+		st.s.sendInPlace(st.id, sp, m)
+		return m, err
+	}
+	st.s.sendData(st.id, sp.b[dataAt:dataAt+m]) // so that few bytes do not keep a whole span
+	freeSpans(sp)
 	return m, err
 }
 
-// sendInPlace sends the n bytes at dataAt of b, at most spanData, as one or two records built around them.
-func (s *Session) sendInPlace(sid uint32, b []byte, n int) {
-	e := s.route()
-	if e == nil {
-		return
-	}
-	end := dataAt + n + 2*wire.TagLen
-	first := n
-	if n > maxData { // make room for the first record's end and the second one's head
-		first = maxData
-		second := dataAt + maxData + 2*wire.TagLen
-		end = second + dataAt + n - maxData + 2*wire.TagLen
-		copy(b[second+dataAt:], b[dataAt+maxData:dataAt+n])
-	}
+// sendInPlace sends the n bytes at dataAt of sp, more than maxData and at most spanData, as two records built around them.
+// sp is the session's from now on.
+func (s *Session) sendInPlace(sid uint32, sp *span, n int) {
+	b := sp.b[:cap(sp.b)]
+	second := dataAt + maxData + 2*wire.TagLen // the second record's head comes where its data lies
+	copy(b[second+dataAt:], b[dataAt+maxData:dataAt+n])
+	sp.held = true
 	s.sendMu.Lock()
-	s.sealInPlace(b[:dataAt+first+2*wire.TagLen], sid, first, e)
-	if first < n {
-		s.sealInPlace(b[dataAt+first+2*wire.TagLen:end], sid, n-first, e)
+	defer s.sendMu.Unlock()
+	ok := s.sealInPlace(b[:second], sid, maxData) && s.sealInPlace(b[second:second+dataAt+n-maxData+2*wire.TagLen], sid, n-maxData)
+	if ok {
+		sp.b = b[:second+dataAt+n-maxData+2*wire.TagLen]
 	}
-	e.Send(b[:end])
-	s.sendMu.Unlock()
+	s.commit(sp, 0, sealedLen(n))
 }
 
 // sealInPlace completes the record rec, whose n bytes of data are in place. The caller holds sendMu.
-func (s *Session) sealInPlace(rec []byte, sid uint32, n int, e end) {
+func (s *Session) sealInPlace(rec []byte, sid uint32, n int) bool {
 	rec[framesAt] = byte(frameData)
 	binary.BigEndian.PutUint32(rec[framesAt+1:], sid)
 	binary.BigEndian.PutUint16(rec[framesAt+5:], uint16(n))
-	s.sealData(rec[:dataAt+n], 0) // within rec's capacity: nothing moves
-	wire.PutHeader(rec[wire.LenLen:], wire.Data, 0, e.Number())
+	_, ok := s.seal(s.lanes.Load().sealData, rec[:dataAt+n], seqAt) // within rec's capacity: nothing moves
 	link.PutRecordLen(rec)
+	return ok
 }

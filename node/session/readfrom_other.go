@@ -11,6 +11,6 @@ import (
 // rawOf is nil: every reader is read plainly here.
 func rawOf(io.Reader) (syscall.RawConn, error) { return nil, nil }
 
-func readReady(syscall.RawConn, int) (span *[]byte, m int, err error) {
+func readReady(syscall.RawConn, int) (sp *span, m int, err error) {
 	return nil, 0, errors.ErrUnsupported
 }

@@ -16,30 +16,28 @@ func rawOf(r io.Reader) (syscall.RawConn, error) {
 }
 
 // readReady waits until the descriptor has data, without a buffer, and then reads up to n bytes into one.
-func readReady(raw syscall.RawConn, n int) (span *[]byte, m int, err error) {
+func readReady(raw syscall.RawConn, n int) (sp *span, m int, err error) {
 	waitErr := raw.Read(func(fd uintptr) bool {
-		span = spans.Get().(*[]byte)
+		sp = newSpan()
 		for {
-			m, err = syscall.Read(int(fd), (*span)[dataAt:dataAt+n:cap(*span)])
+			m, err = syscall.Read(int(fd), sp.b[dataAt:dataAt+n:cap(sp.b)])
 			if err != syscall.EINTR {
 				break
 			}
 		}
 		if err == syscall.EAGAIN {
-			spans.Put(span)
-			span = nil
+			freeSpans(sp)
+			sp = nil
 			return false
 		}
 		return true
 	})
 	switch {
 	case waitErr != nil:
-		if span != nil {
-			spans.Put(span)
-		}
+		freeSpans(sp)
 		return nil, 0, waitErr
 	case err == nil && m == 0:
 		err = io.EOF
 	}
-	return span, m, err
+	return sp, m, err
 }

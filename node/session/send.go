@@ -2,7 +2,7 @@ package session
 
 import (
 	"encoding/binary"
-	"sync"
+	"time"
 
 	"github.com/skycoin/viscript/node/link"
 	"github.com/skycoin/viscript/node/wire"
@@ -18,144 +18,211 @@ const (
 	// spanData is how much of a stream leaves in one go: two records.
 	spanData = 2 * maxData
 	spanLen  = 2 * (maxData + sealedOver + wire.Overhead)
+	// maxBatch is how many bytes of control frames share a record, about.
+	maxBatch = 8 << 10
+	// maxFlagged is how much is sent at most before an acknowledgement is asked for at once.
+	maxFlagged = maxWindow / 16
+	// maxKept bounds what the peer has not acknowledged. What waits for the window stays far below; a peer that
+	// acknowledges nothing but goes on opening streams meets it.
+	maxKept = 2 * maxWindow
 )
 
-// spans are buffers in which Data records are built.
-var spans = sync.Pool{New: func() any { b := make([]byte, 0, spanLen); return &b }}
+var blank [max(framesAt, 2*wire.TagLen)]byte
 
-// send stamps a whole record with the route's number and sends it.
-func (s *Session) send(rec []byte, t wire.Type) {
-	s.mu.Lock()
-	e := s.end
-	s.mu.Unlock()
-	if e == nil {
-		return
-	}
-	wire.PutHeader(rec[wire.LenLen:], t, 0, e.Number())
-	link.PutRecordLen(rec)
-	e.Send(rec)
+// sendControl seals control frames as one record and sends it on p; nil: the path in use.
+func (s *Session) sendControl(p *Path, fs ...frame) {
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	s.controlLocked(p, wire.Control, nil, fs)
 }
 
-// sendControl seals and sends one control frame.
-func (s *Session) sendControl(f frame) {
-	k := s.keys.Load()
+// controlLocked is sendControl for the holder of sendMu, of any type; head precedes the sealed part.
+func (s *Session) controlLocked(p *Path, t wire.Type, head []byte, fs []frame) {
+	k := s.lanes.Load()
 	if k == nil {
 		return
 	}
-	s.sendMu.Lock()
-	defer s.sendMu.Unlock()
-	b := append(s.ctlBuf[:0], make([]byte, framesAt)...)
-	b = appendFrame(b, f)
-	binary.BigEndian.PutUint64(b[seqAt:], s.outCtl)
-	b = append(b, make([]byte, 2*wire.TagLen)...)
-	plain := b[framesAt : len(b)-2*wire.TagLen]
-	k.sealCtl.SealAt(s.outCtl, plain[:0], plain, nil)
-	s.outCtl++
-	s.ctlBuf = b
-	s.send(b, wire.Control)
+	if p == nil {
+		s.mu.Lock()
+		p = s.active
+		s.mu.Unlock()
+	}
+	if p == nil {
+		return
+	}
+	b := append(s.ctlBuf[:0], blank[:seqAt]...)
+	b = append(b, head...)
+	at := len(b)
+	b = append(b, blank[:seqLen]...)
+	for _, f := range fs {
+		b = appendFrame(b, f)
+	}
+	if b, ok := s.seal(k.sealCtl, b, at); ok {
+		s.ctlBuf = b
+		p.send(b, t)
+	}
 }
 
-// sendFrame seals and sends a Data record of frames that are no DATA, or OPEN with its first data.
-func (s *Session) sendFrame(f frame, first []byte) {
-	buf := spans.Get().(*[]byte)
-	b := append((*buf)[:0], make([]byte, framesAt)...)
-	b = appendFrame(b, f)
-	if len(first) > 0 {
-		b = appendFrame(b, frame{kind: frameData, sid: f.sid, data: first})
+// seal draws a number for the record whose sequence number belongs at `at` of b and whose frames follow it to the end of b, seals
+// it, and adds the room for the link's seal. The caller holds sendMu.
+func (s *Session) seal(l *sealLane, b []byte, at int) ([]byte, bool) {
+	seq, err := l.draw(len(b)-at, time.Now())
+	if err != nil {
+		s.failSoon(err)
+		return b, false
 	}
+	binary.BigEndian.PutUint64(b[at:], seq)
+	n := len(b)
+	b = append(b, blank[:2*wire.TagLen]...)
+	plain := b[at+seqLen : n]
+	l.sealer.SealAt(seq, plain[:0], plain, nil)
+	return b, true
+}
+
+// sendFrame seals a Data record of a frame that is no DATA, with first data where it is OPEN. It does not wait for
+// the window; reserved is what was taken of it.
+func (s *Session) sendFrame(f frame, first []byte, reserved int) {
 	s.sendMu.Lock()
-	b = s.sealData(b, 0)
-	s.addSent(len(b) - wire.Overhead)
-	s.send(b, wire.Data)
+	s.frameLocked(f, first, reserved)
 	s.sendMu.Unlock()
-	*buf = b
-	spans.Put(buf)
+}
+
+func (s *Session) frameLocked(f frame, first []byte, reserved int) {
+	s.mu.Lock()
+	sp := s.kept.room(wire.Overhead + sealedOver + maxTarget + 32 + len(first))
+	s.mu.Unlock()
+	from := len(sp.b)
+	sp.b = append(sp.b, blank[:framesAt]...)
+	sp.b = appendFrame(sp.b, f)
+	if len(first) > 0 {
+		sp.b = appendFrame(sp.b, frame{kind: frameData, sid: f.sid, data: first})
+	}
+	s.sealInto(sp, from, reserved)
+}
+
+// sealInto seals the record that begins at from and ends with sp, keeps it and sends it.
+func (s *Session) sealInto(sp *span, from, reserved int) {
+	b, ok := s.seal(s.lanes.Load().sealData, sp.b, from+seqAt)
+	if !ok {
+		b = b[:from]
+	} else {
+		link.PutRecordLen(b[from:])
+	}
+	sp.b = b
+	s.commit(sp, from, reserved)
 }
 
 // sendData sends up to spanData bytes of a stream, for which credit and window have been taken.
 func (s *Session) sendData(sid uint32, data []byte) {
-	e := s.route()
-	if e == nil {
-		return
-	}
-	buf := spans.Get().(*[]byte)
-	b := (*buf)[:0]
+	reserved := sealedLen(len(data))
 	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	k := s.lanes.Load()
+	s.mu.Lock()
+	sp := s.kept.room(reserved + (len(data)+maxData-1)/maxData*wire.Overhead)
+	s.mu.Unlock()
+	from := len(sp.b)
 	for len(data) > 0 {
 		n := min(len(data), maxData)
-		start := len(b)
-		b = append(b, blank[:framesAt]...)
+		start := len(sp.b)
+		b := append(sp.b, blank[:framesAt]...)
 		b = append(b, byte(frameData))
 		b = binary.BigEndian.AppendUint32(b, sid)
 		b = binary.BigEndian.AppendUint16(b, uint16(n))
 		b = append(b, data[:n]...)
-		b = s.sealData(b, start)
-		wire.PutHeader(b[start+wire.LenLen:], wire.Data, 0, e.Number())
+		b, ok := s.seal(k.sealData, b, start+seqAt)
+		if !ok {
+			break
+		}
 		link.PutRecordLen(b[start:])
+		sp.b = b
 		data = data[n:]
 	}
-	e.Send(b)
-	s.sendMu.Unlock()
-	*buf = b
-	spans.Put(buf)
+	s.commit(sp, from, reserved)
 }
 
-var blank [max(framesAt, 2*wire.TagLen)]byte
-
-// sealData seals the record that begins at start of b and ends with b, and adds the room for the link's seal.
-// The caller holds sendMu.
-func (s *Session) sealData(b []byte, start int) []byte {
-	k := s.keys.Load()
-	binary.BigEndian.PutUint64(b[start+seqAt:], s.outData)
-	n := len(b)
-	b = append(b, blank[:2*wire.TagLen]...)
-	plain := b[start+framesAt : n]
-	k.sealData.SealAt(s.outData, plain[:0], plain, nil)
-	s.outData++
-	return b
-}
-
-func (s *Session) route() end {
+// commit keeps the sealed records from from to the end of sp, and sends them if everything before them has been
+// sent. reserved is what was taken of the window for them. The caller holds sendMu and sp.
+func (s *Session) commit(sp *span, from, reserved int) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return nil
+	before := s.kept.sealed.bytes
+	for at := from; at < len(sp.b); {
+		n, _ := wire.Len(sp.b[at:])
+		at += wire.LenLen + n
+		s.kept.add(sp, at)
 	}
-	return s.end
+	s.reserved -= uint64(reserved)
+	s.count.SentBytes += s.kept.sealed.bytes - before
+	if s.kept.sealed.bytes-s.kept.acked.bytes > maxKept {
+		s.failSoonLocked(errProtocol)
+	}
+	var c piece
+	var flags uint8
+	p := s.active
+	ok := p != nil && s.kept.sent.bytes == before
+	if ok {
+		if c, ok = s.kept.take(^uint64(0)); ok {
+			flags = s.flagLocked(c, p)
+		}
+	}
+	s.mu.Unlock()
+	if ok {
+		p.sendPiece(c, flags)
+	}
+	s.letGo(sp)
+}
+
+// flagLocked decides whether a piece that is about to be sent asks for an acknowledgement at once: each quarter of the
+// window does.
+func (s *Session) flagLocked(c piece, p *Path) uint8 {
+	s.unflagged += s.kept.sent.bytes - s.counted
+	s.counted = s.kept.sent.bytes
+	if s.unflagged < min(s.win.size/4, maxFlagged) {
+		return 0
+	}
+	s.unflagged = 0
+	if s.probe.path == nil {
+		s.probe = probe{path: p, records: s.kept.sent.records, at: s.host.now()}
+	}
+	return wire.AckNow
+}
+
+// letGo ends the holding of a span.
+func (s *Session) letGo(sp *span) {
+	s.mu.Lock()
+	free := s.kept.letGo(sp)
+	s.mu.Unlock()
+	freeSpans(free)
+}
+
+// pump sends what is to be sent again, as far as the window allows. It is the steward's.
+func (s *Session) pump() {
+	for s.pumpOne() {
+	}
+}
+
+func (s *Session) pumpOne() bool {
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	s.mu.Lock()
+	p := s.active
+	if p == nil || s.err != nil {
+		s.mu.Unlock()
+		return false
+	}
+	c, ok := s.kept.take(s.win.size)
+	if !ok {
+		s.mu.Unlock()
+		return false
+	}
+	flags := s.flagLocked(c, p)
+	s.resent += uint64(c.to - c.from)
+	s.grantLocked()
+	s.mu.Unlock()
+	p.sendPiece(c, flags)
+	s.letGo(c.sp)
+	return true
 }
 
 // sealedLen is how much of the window n bytes of a stream take.
 func sealedLen(n int) int { return n + (n+maxData-1)/maxData*sealedOver }
-
-// takeWindow waits until n sealed bytes fit the window and takes them. It fails when the session or
-// the stream is over.
-func (s *Session) takeWindow(st *Stream, n int) error {
-	if err := s.awaitWindow(st, uint64(n)); err != nil {
-		return &wire.Refused{Code: wire.CodeGone, Text: err.Error()}
-	}
-	if st.over.Load() {
-		return st.overErr()
-	}
-	return nil
-}
-
-func (s *Session) awaitWindow(st *Stream, n uint64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.err == nil && !st.over.Load() {
-		if inFlight := s.sent - s.acked; inFlight == 0 || inFlight+n <= maxWindow {
-			s.sent += n
-			s.count.SentBytes += n
-			break
-		}
-		s.room.Wait()
-	}
-	return s.err
-}
-
-// addSent counts bytes that travel without waiting for the window: OPEN, OPENED, FIN.
-func (s *Session) addSent(n int) {
-	s.mu.Lock()
-	s.sent += uint64(n)
-	s.mu.Unlock()
-}

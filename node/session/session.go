@@ -1,10 +1,7 @@
 package session
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,78 +14,110 @@ import (
 
 // Limits of one session.
 const (
-	maxWindow  = 4 << 20 // sealed bytes in flight; under link.MaxQueued, so that no relay overflows
-	ackEvery   = maxWindow / 16
-	ackDelay   = 25 * time.Millisecond // of what is less than ackEvery
+	ackEvery   = maxWindow / 16        // bytes after which an ACK is sent unasked
+	ackDelay   = 25 * time.Millisecond // of what is less than that
 	maxStreams = 4096                  // that the peer may have open
+	maxResets  = 2 * maxStreams        // that the peer has not acknowledged
 	budget     = 16 << 20              // of credit that we grant on all streams together; a stream that finds none left is refused
 	// A stream's credit starts at firstCredit, or less when there are many (budgetShare), but never under
 	// MaxFirst; it doubles while it is used up.
 	firstCredit = 256 << 10
 	budgetShare = budget / 8
 	maxCredit   = 4 << 20
-)
-
-// Timing of one session.
-const (
-	handshakeTimeout = 10 * time.Second
-	pingEvery        = 30 * time.Second
-	idleAfter        = 10 * time.Minute // without a stream
+	// maxPaths is how many paths a peer may join: one in use, one that stands by, one that takes over, and one
+	// whose end has not come through yet.
+	maxPaths = 4
+	// Words of 64 numbers that may come out of order: control records over two paths, and datagrams.
+	controlWords  = 16
+	datagramWords = 1024
 )
 
 var (
 	errProtocol = errors.New("session: the far end broke the protocol")
 	errClosed   = errors.New("session: closed")
+	errBye      = errors.New("session: the far end closed it")
 )
 
-// end is what a session needs of the end of a route.
-type end interface {
-	Number() wire.RouteID
-	Send(span []byte)
-	Close()
-}
-
-// Session is one encrypted association with another node. Safe for concurrent use.
-// It is the forward.Upper of its route.
+// Session is one encrypted association with another node, over one or two routes. Safe for concurrent use.
+//
+// Lock order: recvMu or gramMu, sendMu, mu, a Stream's mu last of all but never with mu. A Path's Down may come
+// while sendMu is held, so it only leaves word for the steward.
 type Session struct {
 	host      *Host
 	remote    identity.PubKey
-	key       forward.Key
+	id        forward.Key // of the first route
 	initiator bool
+	local     bool // with ourselves: in memory, without routes
 	began     time.Time
 
-	end     end
-	hello   chan []byte   // handshake messages from the route, to the handshake's goroutine
+	hello   chan []byte   // handshake messages from the first route, to the handshake's goroutine
 	ready   chan struct{} // closed when streams may be opened
 	isReady sync.Once
 	done    chan struct{} // closed by fail
-	rtt     atomic.Int64
+	kick    chan struct{} // holds one: work for the steward
+	lanes   atomic.Pointer[lanes]
+	rtt     atomic.Int64  // of the path in use
+	inNext  atomic.Uint64 // in.records
+	gramAt  atomic.Int64  // Host.now of the last datagram, either way
 
-	// The receiving side belongs to the route's reading goroutine, after keys is set.
-	keys    atomic.Pointer[keys]
-	inData  uint64 // next sequence number
-	inCtl   uint64
-	inTotal atomic.Uint64 // sealed bytes of Data records
-	inCount atomic.Uint64 // Data records
-	told    atomic.Uint64 // inTotal in the last ACK
-	ackSoon *time.Timer   // tells the rest after a moment
+	recvMu  sync.Mutex // guards the following, and the opening lanes of Data and Control
+	inCtl   replay
+	in      mark   // Data records taken
+	inCE    uint64 // their bytes that came marked
+	told    uint64 // in.bytes in the last ACK
+	ackSoon *time.Timer
+	gapAt   time.Duration // when we last asked for what is missing
 
-	sendMu  sync.Mutex // guards the following: sealing and sending happen in the order of sequence numbers
-	outData uint64
-	outCtl  uint64
-	ctlBuf  []byte
+	gramMu sync.Mutex // guards the following, and the opening lane of datagrams
+	inGram replay
 
-	mu      sync.Mutex // guards the following
-	room    sync.Cond  // in the window, or the session is over
-	sent    uint64     // sealed bytes of Data records sent
-	acked   uint64
-	streams map[uint32]*Stream
-	nextID  uint32
-	theirs  int // streams that the peer opened
-	granted int // credit that peers hold on all streams
-	lastUse time.Time
-	err     error
-	count   Count
+	sendMu    sync.Mutex // guards the following and the sealing lanes: sealing and sending happen in the order of numbers
+	ctlBuf    []byte
+	gramBuf   []byte
+	unflagged uint64 // bytes sent since the last record that asked for an ACK
+	counted   uint64 // kept.sent.bytes in unflagged
+
+	mu       sync.Mutex // guards the following
+	kept     retained
+	win      window
+	reserved uint64 // bytes of the window taken and not yet sealed
+	waiting  queue
+	probe    probe
+	paths    []*Path       // live ones, oldest first
+	active   *Path         // where we send Data; changes under sendMu as well
+	gen      uint64        // of the newest switch, ours or theirs
+	alone    time.Duration // Host.now since when there is no path that answers; 0: there is one
+	whyDown  string
+	ackAt    time.Duration // Host.now of the last ACK with news, or the last switch
+	resetAt  time.Duration // Host.now of the last repetition of resets
+	moves    moves
+	laying   laying
+	streams  map[uint32]*Stream
+	resets   map[uint32]wire.Code // not yet acknowledged
+	early    map[uint32]struct{}  // of streams whose OPEN is still to come
+	nextID   uint32
+	lastID   uint32 // the highest that the peer opened
+	theirs   int    // streams that the peer opened
+	granted  int    // credit that peers hold on all streams
+	lastUse  time.Time
+	err      error
+	fatal    error // what the steward is to end the session with
+	resent   uint64
+	count    Count
+}
+
+// probe is a record on its way that measures the round trip.
+type probe struct {
+	path    *Path // nil: none
+	records uint64
+	at      time.Duration
+}
+
+// moves is the history of switches.
+type moves struct {
+	n    uint64
+	why  string
+	when time.Time
 }
 
 // Count is what a session has carried for streams.
@@ -98,89 +127,41 @@ type Count struct {
 	RecvBytes uint64 `json:"received_bytes"`
 }
 
-// keys are the six transport keys of a session.
-type keys struct {
-	sealData, sealCtl *secure.Sealer
-	openData, openCtl *secure.Opener
-}
-
-func deriveKeys(r secure.Result) (*keys, error) {
-	derive := func(k [32]byte, info string) ([32]byte, error) {
-		b, err := hkdf.Expand(sha256.New, k[:], info, 32)
-		if err != nil {
-			return [32]byte{}, fmt.Errorf("session: deriving keys: %w", err)
-		}
-		return [32]byte(b), nil
-	}
-	var raw [4][32]byte
-	for i, d := range []struct {
-		k    [32]byte
-		info string
-	}{{r.Send, "data"}, {r.Send, "control"}, {r.Recv, "data"}, {r.Recv, "control"}} {
-		var err error
-		if raw[i], err = derive(d.k, d.info); err != nil {
-			return nil, err
-		}
-	}
-	return &keys{
-		sealData: secure.NewSealer(raw[0]), sealCtl: secure.NewSealer(raw[1]),
-		openData: secure.NewOpener(raw[2]), openCtl: secure.NewOpener(raw[3]),
-	}, nil
-}
-
-func newSession(h *Host, remote identity.PubKey, key forward.Key, initiator bool) *Session {
+func newSession(h *Host, remote identity.PubKey, id forward.Key, initiator bool) *Session {
 	s := &Session{
-		host: h, remote: remote, key: key, initiator: initiator, began: time.Now(), lastUse: time.Now(),
-		hello: make(chan []byte, 2), ready: make(chan struct{}), done: make(chan struct{}),
-		streams: map[uint32]*Stream{}, nextID: 2,
+		host: h, remote: remote, id: id, initiator: initiator, began: time.Now(), lastUse: time.Now(),
+		hello: make(chan []byte, 2), ready: make(chan struct{}), done: make(chan struct{}), kick: make(chan struct{}, 1),
+		inCtl: newReplay(controlWords), streams: map[uint32]*Stream{}, resets: map[uint32]wire.Code{}, early: map[uint32]struct{}{}, nextID: 2,
 	}
 	if initiator {
 		s.nextID = 1
 	}
-	s.room.L = &s.mu
+	s.win.start(firstWindow)
 	s.ackSoon = time.AfterFunc(time.Hour, s.ackNow)
 	s.ackSoon.Stop()
 	return s
 }
 
+// install takes the keys of a finished handshake.
+func (s *Session) install(r secure.Result) error {
+	k, err := deriveLanes(r, time.Now())
+	if err == nil {
+		s.lanes.Store(k)
+	}
+	return err
+}
+
 // Remote returns the key at the other end.
 func (s *Session) Remote() identity.PubKey { return s.remote }
 
-// Key returns the name of the session's route.
-func (s *Session) Key() forward.Key { return s.key }
+// ID names the session: the key of its first route.
+func (s *Session) ID() forward.Key { return s.id }
 
-// Initiator reports whether the route was laid for us.
+// Initiator reports whether we asked for the session.
 func (s *Session) Initiator() bool { return s.initiator }
 
 // Done is closed when the session is over.
 func (s *Session) Done() <-chan struct{} { return s.done }
-
-// Down implements forward.Upper.
-func (s *Session) Down(r forward.Reason) { s.fail(fmt.Errorf("session: %s", r)) }
-
-// fail ends the session: every stream is reset, the route given back.
-func (s *Session) fail(err error) {
-	s.mu.Lock()
-	if s.err != nil {
-		s.mu.Unlock()
-		return
-	}
-	s.err = err
-	streams := s.streams
-	s.streams = map[uint32]*Stream{}
-	e := s.end
-	close(s.done)
-	s.ackSoon.Stop()
-	s.room.Broadcast()
-	s.mu.Unlock()
-	for _, st := range streams {
-		st.lost(&wire.Refused{Code: wire.CodeGone, Text: err.Error()})
-	}
-	if e != nil {
-		e.Close()
-	}
-	s.host.over(s, err)
-}
 
 // Close ends the session and its streams.
 func (s *Session) Close() { s.fail(errClosed) }
@@ -192,31 +173,67 @@ func (s *Session) Err() error {
 	return s.err
 }
 
-// attach gives the session its end of the route; false if the session is over already.
-func (s *Session) attach(e end) bool {
+// fail ends the session: the peer is told, every stream is reset, the routes are given back. The caller holds no lock
+// but recvMu.
+func (s *Session) fail(err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.end = e
-	return s.err == nil
+	if s.err != nil {
+		s.mu.Unlock()
+		return
+	}
+	s.err = err
+	streams, paths := s.streams, s.paths
+	s.streams, s.paths = map[uint32]*Stream{}, nil
+	s.resets, s.early = map[uint32]wire.Code{}, map[uint32]struct{}{}
+	close(s.done)
+	s.ackSoon.Stop()
+	s.mu.Unlock()
+	if len(streams) > 0 {
+		s.host.busy.Add(-1)
+	}
+	for _, st := range streams {
+		st.lost(&wire.Refused{Code: wire.CodeGone, Text: err.Error()})
+	}
+	for _, p := range paths {
+		if err != errBye {
+			s.sendControl(p, frame{kind: frameClose, code: wire.CodeGone})
+		}
+		p.close()
+	}
+	s.host.over(s, err)
+	s.letAllGo()
 }
 
-// keep pings, so that the route is not idle, and ends a session that nobody uses.
-func (s *Session) keep() {
-	tick := time.NewTicker(pingEvery)
-	defer tick.Stop()
-	for {
-		s.sendControl(frame{kind: framePing, a: uint64(time.Since(s.began))})
-		select {
-		case <-s.done:
-			return
-		case <-tick.C:
-		}
-		s.mu.Lock()
-		idle := len(s.streams) == 0 && time.Since(s.lastUse) > idleAfter
-		s.mu.Unlock()
-		if idle {
-			s.fail(errors.New("session: idle"))
-			return
-		}
+// letAllGo gives back what was kept.
+func (s *Session) letAllGo() {
+	s.sendMu.Lock() // nobody builds in a span
+	defer s.sendMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active = nil
+	freeSpans(s.kept.head)
+	s.kept = retained{acked: s.kept.sealed, sent: s.kept.sealed, sealed: s.kept.sealed}
+}
+
+// failSoon has the steward end the session: for those who hold locks.
+func (s *Session) failSoon(err error) {
+	s.mu.Lock()
+	s.failSoonLocked(err)
+	s.mu.Unlock()
+}
+
+func (s *Session) failSoonLocked(err error) {
+	if s.fatal == nil {
+		s.fatal = err
+	}
+	s.kickSteward()
+}
+
+func (s *Session) kickSteward() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
 	}
 }
+
+func (s *Session) becomeReady() { s.isReady.Do(func() { close(s.ready) }) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,6 @@ type Stream struct {
 	target string
 
 	moved atomic.Uint64 // by ReadFrom
-	over  atomic.Bool   // mirrors err != nil, for waiting on the session's window
 
 	mu       sync.Mutex // guards the following; never held while calling the session
 	readable sync.Cond
@@ -47,24 +47,34 @@ type Stream struct {
 	credit    uint64
 	finOut    bool
 	confirmed bool
+	givenUp   error // by the one who waits in Open
 	readBy    deadline
 	writeBy   deadline
 }
 
-// newStreamLocked makes a stream and enters it; nil when no credit is left for it. The caller holds s.mu.
-func (s *Session) newStreamLocked(id uint32, port uint16, target string) *Stream {
-	st := &Stream{s: s, id: id, port: port, target: target, granted: time.Now()}
+func newStream(s *Session, port uint16, target string) *Stream {
+	st := &Stream{s: s, port: port, target: target, granted: time.Now()}
 	st.readable.L, st.writable.L = &st.mu, &st.mu
-	st.window = min(firstCredit, max(MaxFirst, budgetShare/(len(s.streams)+1)))
-	if s.granted+st.window > budget {
-		return nil
+	return st
+}
+
+// enterLocked gives a stream its number and its credit; false when no credit is left for it. The caller holds s.mu.
+func (s *Session) enterLocked(st *Stream, id uint32) bool {
+	window := min(firstCredit, max(MaxFirst, budgetShare/(len(s.streams)+1)))
+	if s.granted+window > budget {
+		return false
 	}
-	st.limit = uint64(st.window)
-	s.granted += st.window
+	st.id, st.window, st.limit = id, window, uint64(window)
+	s.granted += window
+	s.host.credit.Add(int64(window))
+	if len(s.streams) == 0 {
+		s.host.busy.Add(1)
+		s.kickSteward()
+	}
 	s.streams[id] = st
 	s.count.Opened++
 	s.lastUse = time.Now()
-	return st
+	return true
 }
 
 // Open opens a stream to a port of the remote node, with a target for the app there (at most 512
@@ -74,50 +84,89 @@ func (s *Session) Open(ctx context.Context, port uint16, target string, first []
 	if len(target) > maxTarget || len(first) > MaxFirst {
 		return nil, &wire.Refused{Code: wire.CodeBadRequest, Text: "target or first data too long"}
 	}
-	s.mu.Lock()
-	if s.err != nil {
-		s.mu.Unlock()
-		return nil, &wire.Refused{Code: wire.CodeGone, Text: s.err.Error()}
-	}
-	if len(s.streams)-s.theirs >= maxStreams {
-		s.mu.Unlock()
-		return nil, errTooMany
-	}
-	st := s.newStreamLocked(s.nextID, port, target)
-	s.nextID += 2
-	s.mu.Unlock()
-	if st == nil {
-		return nil, errTooMany
-	}
+	st := newStream(s, port, target)
 	st.credit, st.sent = MaxFirst, uint64(len(first))
-	s.sendFrame(frame{kind: frameOpen, sid: st.id, port: port, credit: uint32(st.window), data: []byte(target)}, first)
-	if err := st.wait(ctx); err != nil {
+	stop := context.AfterFunc(ctx, func() {
+		st.mu.Lock()
+		st.givenUp = ctx.Err()
+		st.readable.Broadcast()
+		st.mu.Unlock()
+		s.poke(st)
+	})
+	defer stop()
+	reserved := len(target) + len(first) + 2*sealedOver
+	if err := s.takeWindow(st, reserved); err != nil {
+		return nil, err
+	}
+	if err := s.sendOpen(st, first, reserved); err != nil {
+		s.giveWindow(reserved)
+		return nil, err
+	}
+	if err := st.wait(); err != nil {
 		st.Reset(wire.CodeCancelled)
 		return nil, err
 	}
 	return st, nil
 }
 
-// wait blocks until OPENED.
-func (st *Stream) wait(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() {
-		st.mu.Lock()
-		st.readable.Broadcast()
-		st.mu.Unlock()
-	})
-	defer stop()
+// sendOpen enters a stream and sends its OPEN; numbers leave in their order.
+func (s *Session) sendOpen(st *Stream, first []byte, reserved int) error {
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	s.mu.Lock()
+	if err := s.err; err != nil {
+		s.mu.Unlock()
+		return &wire.Refused{Code: wire.CodeGone, Text: err.Error()}
+	}
+	if len(s.streams)-s.theirs >= maxStreams || s.nextID > math.MaxUint32-2 || !s.enterLocked(st, s.nextID) {
+		s.mu.Unlock()
+		return errTooMany
+	}
+	s.nextID += 2
+	s.mu.Unlock()
+	f := frame{kind: frameOpen, sid: st.id, port: st.port, credit: uint32(st.window), data: []byte(st.target)}
+	s.frameLocked(f, first, reserved)
+	return nil
+}
+
+// wait blocks until OPENED, or until the opener's patience ends.
+func (st *Stream) wait() error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	for !st.confirmed && st.err == nil && ctx.Err() == nil {
+	for !st.confirmed && st.err == nil && st.givenUp == nil {
 		st.readable.Wait()
 	}
-	if st.err != nil {
+	switch {
+	case st.err != nil:
 		return st.err
-	}
-	if !st.confirmed {
-		return ctx.Err()
+	case !st.confirmed:
+		return st.givenUp
 	}
 	return nil
+}
+
+// mayWait tells whether a writer may go on waiting for the window, and until when.
+func (st *Stream) mayWait() (until time.Time, err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	switch {
+	case st.err != nil:
+		err = st.err
+	case st.finOut || st.closed:
+		err = os.ErrClosed
+	case st.givenUp != nil && !st.confirmed:
+		err = st.givenUp
+	case st.writeBy.passed():
+		err = os.ErrDeadlineExceeded
+	}
+	return st.writeBy.at, err
+}
+
+// creditGiven is the credit that the peer was given.
+func (st *Stream) creditGiven() uint64 {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.limit
 }
 
 // Remote is the node at the other end.
@@ -139,13 +188,13 @@ func (st *Stream) Confirm() {
 	st.confirmed = true
 	credit := st.limit
 	st.mu.Unlock()
-	st.s.sendFrame(frame{kind: frameOpened, sid: st.id, credit: uint32(credit)}, nil)
+	st.s.sendFrame(frame{kind: frameOpened, sid: st.id, credit: uint32(credit)}, nil, 0)
 }
 
 // Reset ends the stream both ways; the peer's app gets the code. Data not yet read there is lost.
 func (st *Stream) Reset(c wire.Code) {
 	if st.lost(&wire.Refused{Code: wire.CodeCancelled, Text: "reset by us"}) {
-		st.s.sendControl(frame{kind: frameReset, sid: st.id, code: c})
+		st.s.reset(st.id, c)
 	}
 }
 
@@ -157,19 +206,12 @@ func (st *Stream) lost(err error) bool {
 		return false
 	}
 	st.err = err
-	st.over.Store(true)
 	st.in.clear()
 	st.readable.Broadcast()
 	st.writable.Broadcast()
 	st.mu.Unlock()
 	st.s.forget(st)
 	return true
-}
-
-func (st *Stream) overErr() error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.err
 }
 
 // finishedLocked reports whether both directions came to their end.
@@ -187,13 +229,21 @@ func (s *Session) forget(st *Stream) {
 	defer s.mu.Unlock()
 	if s.streams[st.id] == st {
 		delete(s.streams, st.id)
-		if (st.id%2 == 1) != s.initiator {
+		if !s.ours(st.id) {
 			s.theirs--
+		}
+		if len(s.streams) == 0 {
+			s.host.busy.Add(-1)
 		}
 	}
 	s.granted -= window
+	s.host.credit.Add(-int64(window))
 	s.lastUse = time.Now()
-	s.room.Broadcast()
+	for w := s.waiting.head; w != nil; w = w.next {
+		if w.st == st {
+			w.poke()
+		}
+	}
 }
 
 // forgetIfFinished is called after a step that may have been the last.
@@ -209,7 +259,7 @@ func (st *Stream) forgetIfFinished() {
 func (st *Stream) onOpened(credit uint32) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if (st.id%2 == 1) != st.s.initiator {
+	if !st.s.ours(st.id) {
 		return errProtocol // they opened it
 	}
 	st.confirmed = true
@@ -328,7 +378,7 @@ func (st *Stream) took(n int) {
 	}
 	st.mu.Unlock()
 	if grant != 0 {
-		st.s.sendControl(frame{kind: frameCredit, sid: st.id, a: grant})
+		st.s.sendControl(nil, frame{kind: frameCredit, sid: st.id, a: grant})
 	}
 	st.forgetIfFinished()
 }
@@ -351,10 +401,11 @@ func (st *Stream) widenLocked() {
 func (s *Session) widen(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.granted+n > budget/2 {
+	if s.granted+n > budget/2 || s.host.credit.Load()+int64(n) > hostBudget {
 		return false
 	}
 	s.granted += n
+	s.host.credit.Add(int64(n))
 	return true
 }
 
@@ -366,6 +417,7 @@ func (st *Stream) Write(p []byte) (total int, err error) {
 			return total, err
 		}
 		if err := st.s.takeWindow(st, sealedLen(n)); err != nil {
+			st.returnCredit(n)
 			return total, err
 		}
 		st.s.sendData(st.id, p[:n])
@@ -409,7 +461,7 @@ func (st *Stream) CloseWrite() error {
 	}
 	st.finOut = true
 	st.mu.Unlock()
-	st.s.sendFrame(frame{kind: frameFin, sid: st.id}, nil)
+	st.s.sendFrame(frame{kind: frameFin, sid: st.id}, nil, 0)
 	st.forgetIfFinished()
 	return nil
 }
@@ -428,6 +480,7 @@ func (st *Stream) Close() error {
 	}
 	waiting := st.err == nil && !st.finIn
 	st.mu.Unlock()
+	st.s.poke(st)
 	switch {
 	case waiting && unread:
 		st.Reset(wire.CodeCancelled)
@@ -447,9 +500,10 @@ func (st *Stream) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// SetWriteDeadline bounds the waiting for credit in Write; zero: no bound.
+// SetWriteDeadline bounds the waiting for credit and window in Write; zero: no bound.
 func (st *Stream) SetWriteDeadline(t time.Time) error {
 	st.writeBy.set(t, &st.mu, &st.writable)
+	st.s.poke(st)
 	return nil
 }
 

@@ -43,10 +43,11 @@ const (
 	LinkPing  Type = 6 // route 0: u64 opaque; answered by LinkPong
 	LinkPong  Type = 7 // route 0: the same u64
 	Control   Type = 8 // end-to-end control record: ACK, CREDIT, PING, RESET; lossless
-	Join      Type = 9 // end-to-end: a session joins a fresh route; passes on like Handshake
+	Join      Type = 9 // end-to-end: the first record on a further route of a session; lossless
 
 	TypeMask  = 0x3f
 	Congested = 0x80 // CE: the record waited too long in some queue (RFC 3168's meaning)
+	AckNow    = 0x40 // on Data: the sender wants to hear at once that it arrived
 )
 
 // ParseHeader reads type, flags and route of an opened record and returns its payload,
