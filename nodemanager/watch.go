@@ -59,13 +59,14 @@ func (w *watch) look(now time.Time, routes []setup.Info) (hints []hint) {
 			s = &watched{}
 		}
 		seen[r.Key] = s
-		reason := w.judge(s, r, now, (i == w.next || s.suspect) && left > 0)
-		if i == w.next || s.suspect {
+		compare := (i == w.next || s.suspect) && left > 0
+		if compare {
 			left--
 		}
-		if i == w.next && left > 0 {
+		if compare && i == w.next {
 			w.next++
 		}
+		reason := w.judge(s, r, now, compare)
 		if reason != 0 && now.Sub(s.hinted) >= hintEvery && len(hints) < hintsPerLook {
 			s.hinted = now
 			hints = append(hints, hint{r.Path[0], control.Reroute{Route: r.Key, Reason: reason}})
