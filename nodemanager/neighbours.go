@@ -21,12 +21,19 @@ func (w *member) wake() {
 	}
 }
 
-// wakeFew wakes the members that could do with another neighbour: all of a small network, few of a large one.
+// wakeMost bounds how many members one newcomer wakes; the others think again at their next report.
+const wakeMost = 64
+
+// wakeFew wakes members that could do with another neighbour: all of a small network, few of a large one.
 func (m *Manager) wakeFew() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for w := range m.lonely {
+	n := 0
+	for w := range m.lonely { // begins anywhere
 		w.wake()
+		if n++; n == wakeMost {
+			return
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/skycoin/viscript/node/control"
@@ -54,15 +55,20 @@ func query(src identity.PubKey, q control.RouteRequest, full []setup.Link) topol
 
 // reason is an error of topology in the protocol's words.
 func (m *Manager) reason(q control.RouteRequest, err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	text := err.Error()
+	for _, kind := range []error{topology.ErrQuery, topology.ErrUnknown, topology.ErrNoPath} { // the code says that
+		text = strings.TrimPrefix(text, kind.Error()+": ")
+	}
+	switch {
 	case errors.Is(err, topology.ErrQuery):
-		return control.Errorf(control.CodeBadRequest, "%v", err)
+		return control.Errorf(control.CodeBadRequest, "%s", text)
 	case errors.Is(err, topology.ErrUnknown) && !m.knows(append(slices.Clone(q.Via), q.Dst)):
-		return control.Errorf(control.CodeUnknownKey, "%v", err)
+		return control.Errorf(control.CodeUnknownKey, "%s", text)
 	default:
-		return control.Errorf(control.CodeNoRoute, "%v", err)
+		return control.Errorf(control.CodeNoRoute, "%s", text)
 	}
 }
 

@@ -74,7 +74,7 @@ func TestBesideAvoidInstead(t *testing.T) {
 		"avoid both":          {control.RouteRequest{Avoid: []identity.PubKey{b.pub(), c.pub()}}, nil, control.CodeNoRoute, "avoids"},
 		"avoid oneself":       {control.RouteRequest{Avoid: fast[:1]}, nil, control.CodeBadRequest, "cannot be avoided"},
 		"one link":            {control.RouteRequest{MaxHops: 1}, nil, control.CodeNoRoute, "the shortest path has 2 links, at most 1"},
-		"three links":         {control.RouteRequest{MinHops: 3, MaxHops: 3}, nil, control.CodeNoRoute, "no path has 3 to 3 links"},
+		"three links":         {control.RouteRequest{MinHops: 3, MaxHops: 3}, nil, control.CodeNoRoute, "no path has exactly 3 links"},
 		"instead of itself":   {control.RouteRequest{Instead: fast}, nil, control.CodeNoBetter, ""},
 		"instead of the slow": {control.RouteRequest{Instead: slow}, fast, 0, ""},
 		"instead, beside":     {control.RouteRequest{Instead: fast, Beside: fast}, slow, 0, ""},

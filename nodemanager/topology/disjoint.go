@@ -3,6 +3,7 @@ package topology
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/skycoin/viscript/node/identity"
@@ -19,7 +20,7 @@ const MaxDisjoint = 8
 // the best one beside those before it, without their links. Every path meets the query either way.
 func disjoint(g *graph, q Query, k int) ([][]identity.PubKey, error) {
 	if k < 1 || k > MaxDisjoint {
-		return nil, ErrQuery
+		return nil, fmt.Errorf("%w: %d paths, want 1 to %d", ErrQuery, k, MaxDisjoint)
 	}
 	src, dst, via, err := resolve(g, &q)
 	if err != nil {

@@ -33,9 +33,16 @@ func explain(v *view, q Query, src, dst int32, via []int32, gaveUp bool) error {
 		return no("the shortest path via %s has %d links, at most %d are allowed", list(q.Via), n, q.MaxHops)
 	}
 	if gaveUp {
-		return no("gave up looking for a path of %d to %d links%s", q.MinHops, q.MaxHops, conditions(q))
+		return no("gave up looking for a path of %s%s", span(q), conditions(q))
 	}
-	return no("no path has %d to %d links%s and passes no node twice", q.MinHops, q.MaxHops, conditions(q))
+	return no("no path has %s%s and passes no node twice", span(q), conditions(q))
+}
+
+func span(q Query) string {
+	if q.MinHops == q.MaxHops {
+		return fmt.Sprintf("exactly %d links", q.MinHops)
+	}
+	return fmt.Sprintf("%d to %d links", q.MinHops, q.MaxHops)
 }
 
 // unreached words why to and node are in different parts, or would not be without a condition.
