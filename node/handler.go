@@ -87,6 +87,11 @@ func refusal(err error) error {
 // Remove takes a route back.
 func (h handler) Remove(_ context.Context, r control.RouteKey) { h.n.table.Remove(forward.Key(r)) }
 
+// Reroute is the manager's hint that a route which begins here should move.
+func (h handler) Reroute(_ context.Context, r control.RouteKey) {
+	h.n.log.Debug("a route should move", "route", r.String())
+}
+
 // Neighbours replaces the neighbours that the manager names.
 func (h handler) Neighbours(_ context.Context, list []control.Neighbour) {
 	if !h.n.cfg.Connect {

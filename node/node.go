@@ -64,7 +64,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	var err error
 	n.manager, err = control.NewClient(control.ClientConfig{
 		Manager: cfg.Manager, Key: cfg.Key, Network: cfg.Network, Pins: cfg.Pins,
-		Self: n.self, Links: n.linkReports, Handler: handler{n}, Log: cfg.Log,
+		Self: n.self, Links: n.linkReports, Routes: n.ownRoutes, Handler: handler{n}, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -166,10 +166,22 @@ func (n *Node) linkReports() []control.LinkReport {
 	reports := make([]control.LinkReport, len(infos))
 	for i, l := range infos {
 		reports[i] = control.LinkReport{
-			Peer: l.Peer, RTT: l.RTT, Up: l.Since, SentBytes: l.SentBytes, RecvBytes: l.RecvBytes, Carrier: l.Carrier,
+			Peer: l.Peer, RTT: l.RTT, Jitter: 0, Loss: 0, Capacity: 0,
+			Up: l.Since, SentBytes: l.SentBytes, RecvBytes: l.RecvBytes, Carrier: l.Carrier,
 		}
 	}
 	return reports
+}
+
+// ownRoutes are the routes in place that begin here; the manager keeps them while we say so.
+func (n *Node) ownRoutes() []control.RouteKey {
+	var keys []control.RouteKey
+	for _, r := range n.table.Routes() {
+		if r.Prev == nil {
+			keys = append(keys, control.RouteKey(r.Key))
+		}
+	}
+	return keys
 }
 
 // Addr is where the node takes links.

@@ -40,6 +40,7 @@ type Config struct {
 	Dir     string      // state folder, for this manager alone
 	Network string
 	Key     *identity.Key
+	Join    Join
 	Log     *slog.Logger // nil: nothing is logged
 }
 
@@ -52,6 +53,8 @@ type Manager struct {
 	book    *registry.Registry
 	links   *topology.Map
 	routes  *setup.Table
+	roster  *roster
+	keys    control.Keys     // of nodes that were reported
 	tracker *control.Tracker // nil: none
 	cores   chan struct{}    // one element per path being computed
 	seed    maphash.Seed     // of who is proposed to whom
@@ -59,6 +62,8 @@ type Manager struct {
 	mu        sync.Mutex                           // guards the following
 	members   map[identity.PubKey]*member          // registered and connected
 	instances map[identity.PubKey]control.Instance // of the last process of every live node
+	pool      pool                                 // members that may be named to others
+	lonely    map[*member]struct{}                 // members with fewer neighbours than they may have
 }
 
 // New opens the store, the pins and the port, and starts nothing.
@@ -81,6 +86,8 @@ func New(cfg Config) (*Manager, error) {
 		cores:     make(chan struct{}, runtime.GOMAXPROCS(0)),
 		seed:      maphash.MakeSeed(),
 		members:   make(map[identity.PubKey]*member),
+		pool:      newPool(),
+		lonely:    make(map[*member]struct{}),
 		instances: make(map[identity.PubKey]control.Instance),
 	}
 	m.routes = setup.New(setup.Config{Key: cfg.Key, Network: cfg.Network, Nodes: (*nodes)(m), Path: m.path, Log: cfg.Log})
@@ -100,6 +107,9 @@ func (m *Manager) open() (err error) {
 	defer cancel()
 	m.book, err = registry.Open(ctx, m.store, m.cfg.Network, m.cfg.Domain, time.Now())
 	if err != nil {
+		return err
+	}
+	if m.roster, err = openRoster(ctx, m.store, m.cfg.Join); err != nil {
 		return err
 	}
 	if m.cfg.Tracker.HostPort != "" {
@@ -148,6 +158,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { m.expire(ctx) })
+	wg.Go(func() { m.watchRoutes(ctx) })
 	if m.tracker != nil {
 		wg.Go(func() { m.tracker.Run(ctx) })
 	}
@@ -173,6 +184,10 @@ func (m *Manager) expire(ctx context.Context) {
 }
 
 func (m *Manager) expireOnce(ctx context.Context, now time.Time) {
+	here := func(key identity.PubKey) bool { _, ok := m.member(key); return ok }
+	if n := m.routes.Expire(ctx, now, here); n > 0 {
+		m.cfg.Log.Debug("routes that nobody keeps were taken back", "routes", n)
+	}
 	gone, err := m.book.Expire(ctx, now)
 	if err != nil {
 		m.cfg.Log.Error("forgetting nodes in the store", "err", err)

@@ -37,7 +37,6 @@ type member struct {
 
 	began      atomic.Bool // it asked to register
 	registered atomic.Bool
-	neighbours atomic.Int32 // how many were named to it
 }
 
 // attend serves one connection until it ends.
@@ -73,11 +72,17 @@ func (m *Manager) attend(ctx context.Context, c *secure.Conn) {
 // join makes a connection the one of its node. The connection before it is closed; after
 // another process of the node its routes are gone.
 func (m *Manager) join(ctx context.Context, who *member, instance control.Instance) {
+	able := m.canLink(who.key)
 	m.mu.Lock()
 	old := m.members[who.key]
 	before, known := m.instances[who.key]
 	m.members[who.key] = who
 	m.instances[who.key] = instance
+	m.pool.set(who.key, able)
+	m.lonelyLocked(who, true)
+	if old != nil {
+		m.lonelyLocked(old, false)
+	}
 	m.mu.Unlock()
 	if old != nil {
 		old.peer.Close()
@@ -99,6 +104,8 @@ func (m *Manager) leave(who *member) {
 		return
 	}
 	delete(m.members, who.key)
+	delete(m.lonely, who)
+	m.pool.set(who.key, false)
 	m.links.Remove(who.key)
 	who.log.Info("node disconnected")
 }

@@ -2,9 +2,7 @@ package nodemanager
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"hash/maphash"
 	"slices"
 	"time"
 
@@ -23,32 +21,45 @@ func (w *member) wake() {
 	}
 }
 
-// wakeFew wakes the members that could do with another neighbour: all of a small network,
-// few of a large one.
+// wakeMost bounds how many members one newcomer wakes; the others think again at their next report.
+const wakeMost = 64
+
+// wakeFew wakes members that could do with another neighbour: all of a small network, few of a large one.
 func (m *Manager) wakeFew() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, w := range m.members {
-		if w.neighbours.Load() < control.MaxNeighbours {
-			w.wake()
+	n := 0
+	for w := range m.lonely { // begins anywhere
+		w.wake()
+		if n++; n == wakeMost {
+			return
 		}
+	}
+}
+
+// lonelyLocked notes whether a member has fewer neighbours than it may have.
+func (m *Manager) lonelyLocked(w *member, is bool) {
+	if is && m.members[w.key] == w {
+		m.lonely[w] = struct{}{}
+	} else {
+		delete(m.lonely, w)
 	}
 }
 
 // nameNeighbours tells a node its neighbours whenever they changed, until ctx ends.
 func (m *Manager) nameNeighbours(ctx context.Context, who *member) {
 	var told []control.Neighbour
+	var c choice
 	for {
 		select {
 		case <-who.named:
 		case <-ctx.Done():
 			return
 		}
-		list, ok := m.neighboursOf(who.key)
+		list, ok := m.neighboursOf(who, &c)
 		if ok && !slices.EqualFunc(list, told, sameNeighbour) {
 			if _, err := who.peer.Call(ctx, control.TypeNeighbours, control.AppendNeighbours(nil, list)); err == nil {
 				told = list
-				who.neighbours.Store(int32(len(list)))
 			}
 		}
 		select {
@@ -63,36 +74,30 @@ func sameNeighbour(a, b control.Neighbour) bool {
 	return a.Key == b.Key && slices.Equal(a.Addrs, b.Addrs)
 }
 
-// neighboursOf picks whom a node should link to: of the connected nodes with Connect and an
-// address the eight that a secret hash of both keys puts first. So each picks at random, which
-// keeps the network in one piece, and keeps its choice while others come and go. ok is false
-// for a node without Connect, which is told nothing.
-func (m *Manager) neighboursOf(key identity.PubKey) (list []control.Neighbour, ok bool) {
-	self, live := m.book.Get(key)
-	if !live || !self.Connect {
+// neighboursOf picks whom a node should link to; see pool.pick. ok is false for a node without Connect, which is told nothing.
+func (m *Manager) neighboursOf(who *member, c *choice) (list []control.Neighbour, ok bool) {
+	self, live := m.book.Get(who.key)
+	if !live || !self.Connect || !m.links.Has(who.key) { // it is about to say what links it has
 		return nil, false
 	}
-	type choice struct {
-		rank uint64
-		rec  control.NodeRecord
-	}
-	var choices []choice
-	for _, k := range m.connected() {
-		if rec, live := m.book.Get(k); live && k != key && rec.Connect && len(rec.Addrs) > 0 {
-			choices = append(choices, choice{m.rank(key, k), rec})
+	linked := m.links.Peers(who.key)
+	m.mu.Lock()
+	m.pool.pick(c, who.key, linked, m.seed, time.Now())
+	m.lonelyLocked(who, len(c.list) < control.MaxNeighbours)
+	m.mu.Unlock()
+	for _, k := range c.list {
+		if rec, live := m.book.Get(k); live {
+			list = append(list, control.Neighbour{Key: k, Addrs: rec.Addrs})
 		}
 	}
-	slices.SortFunc(choices, func(a, b choice) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), compareKeys(a.rec.Key, b.rec.Key))
-	})
-	for _, c := range choices[:min(len(choices), control.MaxNeighbours)] {
-		list = append(list, control.Neighbour{Key: c.rec.Key, Addrs: c.rec.Addrs})
-	}
+	slices.SortFunc(list, func(a, b control.Neighbour) int { return compareKeys(a.Key, b.Key) })
 	return list, true
 }
 
-func (m *Manager) rank(from, to identity.PubKey) uint64 {
-	return maphash.Comparable(m.seed, [2]identity.PubKey{from, to})
+// canLink reports whether a node may be named to others.
+func (m *Manager) canLink(key identity.PubKey) bool {
+	rec, live := m.book.Get(key)
+	return live && rec.Connect && len(rec.Addrs) > 0
 }
 
 func compareKeys(a, b identity.PubKey) int { return bytes.Compare(a[:], b[:]) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/nodemanager/topology"
 )
 
 // NodeInfo is a live node as people see it.
@@ -18,23 +19,28 @@ type NodeInfo struct {
 	Since     time.Time // of that connection; zero without one
 	Expires   time.Time
 	Links     int // that both ends report
+	Routes    int // that begin, end or pass here
 }
 
 // LinkInfo is a link that both ends report.
 type LinkInfo struct {
-	A, B         identity.PubKey
-	AName, BName string
-	RTT          time.Duration // the worse of both ends' words; 0: not measured yet
-	Up           time.Time     // the later of both
-	AToB, BToA   uint64        // bytes, the smaller of what one end sent and the other received
-	Carrier      string
+	A, B             identity.PubKey
+	AName, BName     string
+	topology.Metrics               // the worse of both ends' words
+	Cost             time.Duration // what it adds to a path
+	Routes           int           // laid over it
+	Up               time.Time     // the later of both
+	AToB, BToA       uint64        // bytes, the smaller of what one end sent and the other received
+	Carrier          string
 }
 
-// RouteInfo is a route that this manager laid since it started.
+// RouteInfo is a route in place.
 type RouteInfo struct {
 	Key  control.RouteKey
 	Path []identity.PubKey
 	Open time.Time
+	Kept time.Time     // when its source last said that it uses it
+	Cost time.Duration // 0: a link of it does not count now
 }
 
 // Nodes returns the live nodes, by name.
@@ -43,7 +49,7 @@ func (m *Manager) Nodes() []NodeInfo {
 	for _, n := range m.book.Nodes() {
 		info := NodeInfo{
 			Key: n.Record.Key, Name: n.Name, Addrs: n.Record.Addrs, Connect: n.Record.Connect,
-			Expires: n.Expires, Links: m.links.Degree(n.Record.Key),
+			Expires: n.Expires, Links: m.links.Degree(n.Record.Key), Routes: m.routes.Through(n.Record.Key),
 		}
 		if who, ok := m.member(n.Record.Key); ok {
 			info.Connected, info.Since = true, who.since
@@ -69,7 +75,7 @@ func (m *Manager) Links() []LinkInfo {
 	for _, e := range m.links.Edges() {
 		list = append(list, LinkInfo{
 			A: e.A, B: e.B, AName: names[e.A], BName: names[e.B],
-			RTT: e.RTT, Up: later(e.AtA.Up, e.AtB.Up), Carrier: e.AtA.Carrier,
+			Metrics: e.Metrics, Cost: e.Cost(), Routes: m.routes.OnLink(e.A, e.B), Up: later(e.AtA.Up, e.AtB.Up), Carrier: e.AtA.Carrier,
 			AToB: min(e.AtA.SentBytes, e.AtB.RecvBytes), BToA: min(e.AtB.SentBytes, e.AtA.RecvBytes),
 		})
 	}
@@ -83,48 +89,14 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Routes returns the routes that this manager laid, oldest first.
+// Routes returns the routes in place, as far as their sources keep them, oldest first.
 func (m *Manager) Routes() []RouteInfo {
 	var list []RouteInfo
 	for _, r := range m.routes.Routes() {
-		list = append(list, RouteInfo(r))
+		cost, _ := m.links.Cost(r.Path)
+		list = append(list, RouteInfo{Key: r.Key, Path: r.Path, Open: r.Open, Kept: r.Kept, Cost: cost})
 	}
 	return list
-}
-
-// Path returns the nodes of the best path between two nodes, given by name or key in hex,
-// both included. Errors are *control.Error.
-func (m *Manager) Path(a, b string) ([]NodeInfo, error) {
-	src, err := m.find(a)
-	if err != nil {
-		return nil, err
-	}
-	dst, err := m.find(b)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := m.shortest(src, control.RouteRequest{Dst: dst})
-	if err != nil {
-		return nil, err
-	}
-	all := make(map[identity.PubKey]NodeInfo)
-	for _, n := range m.Nodes() {
-		all[n.Key] = n
-	}
-	list := make([]NodeInfo, len(keys))
-	for i, k := range keys {
-		list[i] = all[k]
-		list[i].Key = k
-	}
-	return list, nil
-}
-
-// find reads a name or a key in hex.
-func (m *Manager) find(s string) (identity.PubKey, error) {
-	if key, err := identity.ParseHex(s); err == nil {
-		return key, nil
-	}
-	return m.book.ByName(s)
 }
 
 // Apps asks the tracker for all apps, at most control.MaxApps.

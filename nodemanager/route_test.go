@@ -49,9 +49,9 @@ func TestRouteAlongALine(t *testing.T) {
 	if got := m.Routes(); len(got) != 1 || got[0].Key != r.Key {
 		t.Errorf("table %v", got)
 	}
-	path, err := m.Path("node0", "node3.mysterious.network")
-	if err != nil || len(path) != 4 || path[2].Name != "node2" {
-		t.Errorf("Path: %+v, %v", path, err)
+	path, err := m.Paths(PathQuery{A: "node0", B: "node3.mysterious.network"})
+	if err != nil || len(path) != 1 || len(path[0].Nodes) != 4 || path[0].Nodes[2].Name != "node2" || len(path[0].Links) != 3 {
+		t.Errorf("Paths: %+v, %v", path, err)
 	}
 	wantCode(t, "closing by a relay", nodes[1].CloseRoute(deadline(t), r.Key), control.CodeNotAnEnd)
 	if err := nodes[3].CloseRoute(deadline(t), r.Key); err != nil {

@@ -2,8 +2,6 @@ package nodemanager
 
 import (
 	"context"
-	"errors"
-	"slices"
 	"time"
 
 	"github.com/skycoin/viscript/node/control"
@@ -20,14 +18,14 @@ func (m *Manager) serve(ctx context.Context, who *member, t control.Type, body [
 		return nil, &control.Error{Code: control.CodeBusy}
 	}
 	if t == control.TypeRegister {
-		return nil, m.register(ctx, who, body)
+		return control.AppendAsk(nil, m.roster.ask()), m.register(ctx, who, body)
 	}
 	if !who.registered.Load() {
 		return nil, control.Errorf(control.CodeBadRequest, "not registered")
 	}
 	switch t {
 	case control.TypeReport:
-		return nil, m.report(ctx, who, body)
+		return control.AppendAsk(nil, m.roster.ask()), m.report(ctx, who, body)
 	case control.TypeRoute:
 		return m.route(ctx, who, body)
 	case control.TypeCloseRoute:
@@ -36,6 +34,12 @@ func (m *Manager) serve(ctx context.Context, who *member, t control.Type, body [
 			return nil, err
 		}
 		return nil, m.routes.Close(ctx, who.key, k)
+	case control.TypeMember:
+		return nil, m.isMember(body)
+	case control.TypeKeep:
+		return m.keep(who, body)
+	case control.TypeRecall:
+		return nil, m.recall(who, body)
 	case control.TypeName:
 		return answerKey(body, control.ParseName, m.book.ByName)
 	case control.TypeAddress:
@@ -74,6 +78,9 @@ func (m *Manager) register(ctx context.Context, who *member, body []byte) error 
 	if msg.Node.Key != who.key || !who.began.CompareAndSwap(false, true) {
 		return control.Errorf(control.CodeBadRequest, "a record of another key, or registered twice")
 	}
+	if err := m.roster.check(who.key); err != nil {
+		return err
+	}
 	if err := m.book.Put(ctx, msg.Node, time.Now()); err != nil {
 		return err
 	}
@@ -82,21 +89,25 @@ func (m *Manager) register(ctx context.Context, who *member, body []byte) error 
 }
 
 func (m *Manager) report(ctx context.Context, who *member, body []byte) error {
-	msg, err := control.ParseReport(body)
+	msg, err := m.keys.ParseReport(body)
 	if err != nil {
 		return err
 	}
 	if msg.Node.Key != who.key {
 		return control.Errorf(control.CodeBadRequest, "a record of another key")
 	}
-	if err := m.book.Put(ctx, msg.Node, time.Now()); err != nil {
-		return err
+	now := time.Now() // the connection is the key's own, so a record that says nothing new need not prove it again
+	if !m.book.Refresh(msg.Node, now) {
+		if err := m.book.Put(ctx, msg.Node, now); err != nil {
+			return err
+		}
 	}
 	links := make([]topology.Link, len(msg.Links))
 	for i, l := range msg.Links {
 		links[i] = topology.Link(l)
 	}
-	if !m.current(who, func() { m.links.Report(who.key, links) }) {
+	able := m.canLink(who.key)
+	if !m.current(who, func() { m.links.Report(who.key, links); m.pool.set(who.key, able) }) {
 		return control.Errorf(control.CodeStale, "another connection of this key took over")
 	}
 	who.wake()
@@ -108,7 +119,7 @@ func (m *Manager) route(ctx context.Context, who *member, body []byte) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	choosy := q.MinHops > 1 || q.MaxHops > 0 || len(q.Via) > 0
+	choosy := q.MinHops > 1 || q.MaxHops > 0 || len(q.Via) > 0 || len(q.Beside) > 0
 	if choosy && !who.limit.AllowN(time.Now(), choosyCost) {
 		return nil, &control.Error{Code: control.CodeBusy}
 	}
@@ -119,41 +130,28 @@ func (m *Manager) route(ctx context.Context, who *member, body []byte) ([]byte, 
 	return r.Append(nil), nil
 }
 
-// path finds a path for setup, a bounded number of them at a time.
-func (m *Manager) path(ctx context.Context, src identity.PubKey, q control.RouteRequest) ([]identity.PubKey, error) {
-	select {
-	case m.cores <- struct{}{}:
-		defer func() { <-m.cores }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+func (m *Manager) keep(who *member, body []byte) ([]byte, error) {
+	keys, err := control.ParseRoutes(body)
+	if err != nil {
+		return nil, err
 	}
-	return m.shortest(src, q)
+	return control.AppendRoutes(nil, m.routes.Keep(who.key, keys, time.Now())), nil
 }
 
-// shortest is path without the wait.
-func (m *Manager) shortest(src identity.PubKey, q control.RouteRequest) ([]identity.PubKey, error) {
-	path, err := m.links.Path(topology.Query{
-		Src: src, Dst: q.Dst, MinHops: int(q.MinHops), MaxHops: int(q.MaxHops), Via: q.Via,
-	})
-	switch {
-	case err == nil:
-		return path, nil
-	case errors.Is(err, topology.ErrQuery):
-		return nil, control.Errorf(control.CodeBadRequest, "%v", err)
-	case errors.Is(err, topology.ErrUnknown) && !m.knows(append(slices.Clone(q.Via), q.Dst)):
-		return nil, control.Errorf(control.CodeUnknownKey, "%v", err)
-	default:
-		return nil, control.Errorf(control.CodeNoRoute, "%v", err)
+func (m *Manager) recall(who *member, body []byte) error {
+	r, err := control.ParseRoute(body)
+	if err != nil {
+		return err
 	}
+	return m.routes.Recall(who.key, r, time.Now())
 }
 
-func (m *Manager) knows(keys []identity.PubKey) bool {
-	for _, k := range keys {
-		if _, live := m.book.Get(k); !live {
-			return false
-		}
+func (m *Manager) isMember(body []byte) error {
+	key, err := control.ParseKey(body)
+	if err != nil {
+		return err
 	}
-	return true
+	return m.roster.check(key)
 }
 
 // passOn has the tracker carry out a request about apps.

@@ -126,6 +126,7 @@ type fakeNode struct {
 	neighbours []control.Neighbour
 	refuse     func(control.Hop) error // nil: install all
 	installs   int
+	hints      []control.RouteKey
 }
 
 type nodeOption func(*control.ClientConfig, *control.NodeRecord)
@@ -191,6 +192,12 @@ func (n *fakeNode) Remove(_ context.Context, r control.RouteKey) {
 	defer n.mu.Unlock()
 	delete(n.hops, r)
 	n.removed = append(n.removed, r)
+}
+
+func (n *fakeNode) Reroute(_ context.Context, r control.RouteKey) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hints = append(n.hints, r)
 }
 
 func (n *fakeNode) Neighbours(_ context.Context, list []control.Neighbour) {

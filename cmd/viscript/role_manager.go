@@ -36,6 +36,7 @@ func trackerRole() role {
 }
 
 func managerRole() role {
+	var join joinOptions
 	return role{
 		name: "nodemanager", links: []string{"meshnet-run-nm", "meshnet-nm"},
 		args:  "DOMAIN CTRL_ADDR APPTRACKER_ADDR",
@@ -43,14 +44,18 @@ func managerRole() role {
 		long: `DOMAIN           domain of the nodes' names: node0.DOMAIN is the node whose HOSTNAME is node0
 CTRL_ADDR        HOST:PORT where nodes reach us
 APPTRACKER_ADDR  the app tracker, as [KEY@]HOST:PORT; without KEY the key seen first is kept`,
-		count: [2]int{3, 3}, instance: func(args []string) string { return args[0] },
+		count: [2]int{3, 3}, instance: func(args []string) string { return args[0] }, flags: join.flags,
 		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
 			at, err := secure.ParseAddr(args[2])
 			if err != nil {
 				return nil, fmt.Errorf("APPTRACKER_ADDR: %w", err)
 			}
+			policy, err := join.policy()
+			if err != nil {
+				return nil, err
+			}
 			m, err := nodemanager.New(nodemanager.Config{
-				Domain: args[0], Listen: args[1], Tracker: at, Dir: e.dir, Network: e.network, Key: e.key, Log: e.log,
+				Domain: args[0], Listen: args[1], Tracker: at, Dir: e.dir, Network: e.network, Key: e.key, Join: policy, Log: e.log,
 			})
 			if err != nil {
 				return nil, err
@@ -66,19 +71,28 @@ APPTRACKER_ADDR  the app tracker, as [KEY@]HOST:PORT; without KEY the key seen f
 func managerCommands(m *nodemanager.Manager, e roleEnv) []signal.Command {
 	return []signal.Command{
 		value("nodes", "the nodes that are registered now", func() []nodeRow { return nodeRows(m.Nodes()) }),
-		value("links", "the links that both ends report", func() []meshLinkRow { return meshLinkRows(m) }),
-		value("routes", "the routes that are laid", func() []meshRouteRow { return meshRouteRows(m) }),
+		value("topology", "which node has links to which, by parts that cannot reach each other", func() []topologyRow { return topologyRows(m) }),
+		value("links", "the links that both ends report, with the worse word on each figure", func() []meshLinkRow { return meshLinkRows(m) }),
+		value("routes", "the routes that are in use", func() []meshRouteRow { return meshRouteRows(m) }),
 		tell("apps", "the apps that the tracker knows", func(ctx context.Context) (any, error) {
 			apps, err := m.Apps(ctx)
 			return appRows(apps), err
 		}),
-		{Name: "path", Args: "A B", Help: "the path a route from A to B (names or keys) would take now", Run: func(_ context.Context, args []string) (any, error) {
-			if len(args) != 2 {
-				return nil, errors.New("path takes two nodes, by name or key")
-			}
-			path, err := m.Path(args[0], args[1])
-			return nodeRows(path), err
-		}},
+		{
+			Name: "path", Args: "A B [--hops N] [--min-hops N] [--max-hops N] [--via X,Y] [--avoid X,Y] [--disjoint K]",
+			Help: "the path a route from A to B (names or keys) would take now",
+			Run: func(_ context.Context, args []string) (any, error) {
+				q, err := readPathQuery(args)
+				if err != nil {
+					return nil, err
+				}
+				paths, err := m.Paths(q)
+				return pathRows(paths), err
+			},
+		},
+		value("policy", "who may be in the network", func() []policyRow { return policyRows(m) }),
+		admission("allow", "let a key into the network, for good", "may be in the network", m.Allow),
+		admission("deny", "keep a key out of the network, for good", "is kept out of the network", m.Deny),
 		forget("node", m.ForgetName),
 		value("key", "our public key, for KEY@HOST:PORT", e.key.Public().String),
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/identity"
-	"github.com/skycoin/viscript/nodemanager"
 )
 
 // What `tell` answers: the rooms' facts with units in the names, times as ages in seconds,
@@ -145,71 +144,6 @@ func sessionRows(n *node.Node) []sessionRow {
 			Streams: s.Streams, StreamsOpened: s.Opened, SentBytes: s.SentBytes, ReceivedBytes: s.RecvBytes,
 			InFlightBytes: s.InFlight, Key: s.Peer,
 		})
-	}
-	return rows
-}
-
-type nodeRow struct {
-	Name           string          `json:"name"`
-	Node           string          `json:"node"` // short form of key
-	Addrs          []string        `json:"addrs"`
-	Links          int             `json:"links"`
-	Connect        bool            `json:"connect"`
-	Connected      bool            `json:"connected"`
-	ExpiresSeconds float64         `json:"expires_seconds"`
-	Key            identity.PubKey `json:"key"`
-}
-
-func nodeRows(list []nodemanager.NodeInfo) []nodeRow {
-	rows := []nodeRow{}
-	for _, n := range list {
-		rows = append(rows, nodeRow{
-			Name: n.Name, Node: n.Key.Short(), Addrs: n.Addrs, Links: n.Links, Connect: n.Connect, Connected: n.Connected,
-			ExpiresSeconds: -age(n.Expires), Key: n.Key,
-		})
-	}
-	return rows
-}
-
-type meshLinkRow struct {
-	A          string  `json:"a"` // names, or short keys of nodes without one
-	B          string  `json:"b"`
-	Carrier    string  `json:"carrier"`
-	RTTms      float64 `json:"rtt_ms"`
-	AgeSeconds float64 `json:"age_seconds"`
-	ABBytes    uint64  `json:"a_to_b_bytes"`
-	BABytes    uint64  `json:"b_to_a_bytes"`
-}
-
-func meshLinkRows(m *nodemanager.Manager) []meshLinkRow {
-	rows := []meshLinkRow{}
-	for _, l := range m.Links() {
-		rows = append(rows, meshLinkRow{
-			A: nameOr(l.AName, l.A), B: nameOr(l.BName, l.B), Carrier: l.Carrier, RTTms: ms(l.RTT), AgeSeconds: age(l.Up),
-			ABBytes: l.AToB, BABytes: l.BToA,
-		})
-	}
-	return rows
-}
-
-type meshRouteRow struct {
-	Route      string   `json:"route"`
-	Path       []string `json:"path"` // names, or short keys of nodes without one
-	AgeSeconds float64  `json:"age_seconds"`
-}
-
-func meshRouteRows(m *nodemanager.Manager) []meshRouteRow {
-	names := map[identity.PubKey]string{}
-	for _, n := range m.Nodes() {
-		names[n.Key] = n.Name
-	}
-	rows := []meshRouteRow{}
-	for _, r := range m.Routes() {
-		row := meshRouteRow{Route: hex.EncodeToString(r.Key[:4]), AgeSeconds: age(r.Open)}
-		for _, k := range r.Path {
-			row.Path = append(row.Path, nameOr(names[k], k))
-		}
-		rows = append(rows, row)
 	}
 	return rows
 }

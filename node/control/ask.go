@@ -11,8 +11,9 @@ import (
 )
 
 // Route asks for a route from this node. When it returns nil every hop is in place, ours
-// too (Handler.Install was called). Refusals: CodeNoRoute, CodeUnknownKey, CodeQuota,
-// CodeRefused, CodeUnavailable, CodeBadRequest.
+// too (Handler.Install was called). The client keeps it in use at the manager until
+// CloseRoute, or until ClientConfig.Routes does not list it any more. Refusals: CodeNoRoute,
+// CodeUnknownKey, CodeQuota, CodeRefused, CodeUnavailable, CodeBadRequest, CodeNoBetter.
 func (c *Client) Route(ctx context.Context, q RouteRequest) (Route, error) {
 	if err := q.check(); err != nil {
 		return Route{}, Errorf(CodeBadRequest, "%v", err)
@@ -28,12 +29,14 @@ func (c *Client) Route(ctx context.Context, q RouteRequest) (Route, error) {
 	if t.Path[0] != c.cfg.Key.Public() || t.Path[len(t.Path)-1] != q.Dst {
 		return Route{}, malformed("a route between others")
 	}
+	c.keepRoute(t)
 	return t, nil
 }
 
 // CloseRoute makes the manager forget a route and tell its hops, ours too. Both ends may.
 // Refusals: CodeUnknownRoute, CodeNotAnEnd.
 func (c *Client) CloseRoute(ctx context.Context, k RouteKey) error {
+	c.dropRoute(k)
 	return c.tell(ctx, TypeCloseRoute, k[:])
 }
 

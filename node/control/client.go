@@ -24,6 +24,9 @@ type Handler interface {
 	Remove(ctx context.Context, r RouteKey)
 	// Neighbours replaces the list of nodes to link to. Only nodes with Connect are sent it.
 	Neighbours(ctx context.Context, n []Neighbour)
+	// Reroute is a hint that a route which begins here should move: ask for another one "instead". Routes that are not
+	// known are no error.
+	Reroute(ctx context.Context, r RouteKey)
 }
 
 // ClientConfig says who the node is and who manages it.
@@ -34,6 +37,7 @@ type ClientConfig struct {
 	Pins    *secure.Pins
 	Self    func() NodeRecord   // Name, Addrs (any spelling) and Connect; the client signs it
 	Links   func() []LinkReport // the first to each peer is reported, at most MaxLinks; nil: none
+	Routes  func() []RouteKey   // the routes in place that begin here; nil: all that Route returned and CloseRoute did not end
 	Handler Handler
 	Log     *slog.Logger // nil: nothing is logged
 }
@@ -48,6 +52,11 @@ type Client struct {
 
 	mu  sync.Mutex // guards the following
 	seq uint64     // of the last record signed
+	// routes are ours as the manager signed them, at most MaxKept.
+	routes map[RouteKey]Route
+	// met: a manager has answered; ask: it wants to be asked about strangers.
+	met, ask bool
+	verdicts map[identity.PubKey]verdict // at most maxVerdicts
 }
 
 // NewClient checks the configuration; Run starts it.
@@ -62,7 +71,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Log = cfg.Log.With("part", "control")
-	c := &Client{cfg: cfg, kick: make(chan struct{}, 1)}
+	c := &Client{cfg: cfg, kick: make(chan struct{}, 1), routes: make(map[RouteKey]Route)}
 	if _, err := rand.Read(c.instance[:]); err != nil {
 		return nil, fmt.Errorf("control: naming this process: %w", err)
 	}
@@ -129,22 +138,29 @@ func (c *Client) register(ctx context.Context, p *Peer) error {
 	if err != nil {
 		return fmt.Errorf("registering at %s: %w", c.cfg.Manager.HostPort, err)
 	}
-	return parseEmpty(b)
+	return c.answered(b)
 }
 
 // kickPause gathers kicks that follow each other closely.
 const kickPause = 20 * time.Millisecond
 
-// report sends the node's links at once, when kicked, and every ReportEvery.
+// report sends the node's links at once, when kicked, and every ReportEvery; then its routes too.
 func (c *Client) report(ctx context.Context, p *Peer) error {
 	tick := time.NewTicker(ReportEvery)
 	defer tick.Stop()
-	for {
+	for keep := true; ; {
 		if err := c.reportOnce(ctx, p); err != nil {
 			return err
 		}
+		if keep {
+			if err := c.keep(ctx, p); err != nil {
+				return err
+			}
+		}
+		keep = false
 		select {
 		case <-tick.C:
+			keep = true
 		case <-c.kick:
 			sleep(ctx, kickPause)
 		case <-p.Done():
@@ -171,7 +187,16 @@ func (c *Client) reportOnce(ctx context.Context, p *Peer) error {
 	if err != nil {
 		return fmt.Errorf("reporting to %s: %w", c.cfg.Manager.HostPort, err)
 	}
-	return parseEmpty(b)
+	return c.answered(b)
+}
+
+// answered reads what register and report are answered with.
+func (c *Client) answered(b []byte) error {
+	ask, err := parseAsk(b)
+	if err == nil {
+		c.learn(ask)
+	}
+	return err
 }
 
 // onePerPeer keeps the first link to each peer, MaxLinks of them.
@@ -201,6 +226,13 @@ func (c *Client) serveManager(manager identity.PubKey) Serve {
 			list, err := ParseNeighbours(body)
 			if err == nil && c.cfg.Self().Connect {
 				c.cfg.Handler.Neighbours(ctx, list)
+			}
+			return nil, err
+		case TypeReroute:
+			m, err := ParseReroute(body)
+			if err == nil {
+				c.cfg.Log.Debug("the manager proposes another path", "route", m.Route.String(), "reason", m.Reason.String())
+				c.cfg.Handler.Reroute(ctx, m.Route)
 			}
 			return nil, err
 		default:

@@ -24,6 +24,7 @@ type fakeManager struct {
 
 	mu    sync.Mutex // guards the following
 	serve Serve
+	ask   bool
 }
 
 func (m *fakeManager) answer(s Serve) {
@@ -44,12 +45,12 @@ func newFakeManager(t *testing.T) *fakeManager {
 	run(t, func(ctx context.Context) error {
 		return ln.Run(ctx, func(ctx context.Context, c *secure.Conn) {
 			p := NewPeer(PeerConfig{Conn: c, Serve: func(ctx context.Context, typ Type, body []byte) ([]byte, error) {
-				if typ == TypeRegister || typ == TypeReport {
-					return nil, nil
-				}
 				m.mu.Lock()
-				serve := m.serve
+				serve, ask := m.serve, m.ask
 				m.mu.Unlock()
+				if typ == TypeRegister || typ == TypeReport {
+					return AppendAsk(nil, ask), nil
+				}
 				return serve(ctx, typ, body)
 			}})
 			m.peers <- p
@@ -96,7 +97,8 @@ func (r *recorder) Install(_ context.Context, h Hop) error {
 	}
 	return nil
 }
-func (r *recorder) Remove(_ context.Context, k RouteKey) { r.note("remove " + k.String()[:2]) }
+func (r *recorder) Remove(_ context.Context, k RouteKey)  { r.note("remove " + k.String()[:2]) }
+func (r *recorder) Reroute(_ context.Context, k RouteKey) { r.note("reroute " + k.String()[:2]) }
 func (r *recorder) Neighbours(_ context.Context, n []Neighbour) {
 	r.note(fmt.Sprint("neighbours ", len(n)))
 }
@@ -160,10 +162,14 @@ func TestClientCarriesOutOnlyGoodHops(t *testing.T) {
 	key := RouteKey{0xaa}
 	p.Call(longCtx(t), TypeRemove, key[:])
 	p.Call(longCtx(t), TypeNeighbours, AppendNeighbours(nil, []Neighbour{{Key: pub(t, 2)}}))
+	p.Call(longCtx(t), TypeReroute, Reroute{key, ReasonBetter}.Append(nil))
+	if _, err := p.Call(longCtx(t), TypeReroute, key[:]); CodeOf(err) != CodeBadRequest {
+		t.Errorf("a reroute without reason: %v", err)
+	}
 	if _, err := p.Call(longCtx(t), TypeRoute, nil); CodeOf(err) != CodeBadRequest {
 		t.Errorf("a request that nodes do not serve: %v", err)
 	}
-	want := []string{"install aa", "install cc", "remove aa", "neighbours 1"}
+	want := []string{"install aa", "install cc", "remove aa", "neighbours 1", "reroute aa"}
 	if got := rec.all(); !slices.Equal(got, want) {
 		t.Errorf("handler was asked %q, want %q", got, want)
 	}
@@ -183,7 +189,7 @@ func TestClientDoubtsAnswers(t *testing.T) {
 		case TypeApps:
 			return AppendApps(nil, []AppRecord{forged, foreign, expired, other, good}), nil
 		case TypeRoute:
-			return Route{Path: []identity.PubKey{pub(t, 2), pub(t, 3)}}.Append(nil), nil
+			return SignRoute(m.key, "net", Route{Path: []identity.PubKey{pub(t, 2), pub(t, 3)}}).Append(nil), nil
 		case TypeCloseRoute:
 			return []byte("more than nothing"), nil
 		}

@@ -34,33 +34,49 @@
 //
 // # Requests of a node to its manager
 //
-//	1 register    instance:16 | node-record             -> (empty)
-//	2 report      node-record | list(link)              -> (empty)
+//	1 register    instance:16 | node-record             -> ask:bool
+//	2 report      node-record | list(link)              -> ask:bool
 //	3 route       dst:key | min:u8 | max:u8 | via, avoid, beside, instead: 4 list(key)
-//	                                                    -> route:16 | list(key)
+//	                                                    -> route
 //	4 close       route:16                              -> (empty)
 //	5 name        string                                -> key
 //	6 address     string                                -> key
 //	7 app         app-record                            -> (empty)
 //	8 app-bye     app-removal                           -> (empty)
 //	9 apps        name:string | type:string | key?      -> list(app-record)
+//	10 member     key                                   -> (empty)
+//	11 keep       list(route:16)                        -> list(route:16)
+//	12 recall     route                                 -> (empty)
 //
 // Register comes first and once; until it is answered every other request is
 // refused. Instance is random per process: another one tells the manager that the
 // rules of the former process are gone. The record's key is the connection's key.
 // Report replaces all links reported before and refreshes the record; it is sent
 // when links change and every 20 s, and doubles as the sign of life: the manager
-// drops a connection silent for 90 s.
+// drops a connection silent for 90 s. Ask true in an answer means that not everybody may be in this
+// network: a node asks "member" before it links to a key that it did not choose and was not named.
+//
+// Route: of the paths that meet min, max, via (in that order) and avoid, the one that shares the
+// fewest nodes, then links, with the path "beside", and of these the cheapest. With "instead" the
+// answer is code 18 unless that path is gone, breaks the conditions, or costs so much that the new
+// one costs at most 70 % of it. The text of a refusal names the condition that cannot be met.
+//
+// Keep says every 20 s which routes that begin here are in use, at most 512; the answer is those of
+// them that the manager does not know, and for each of these the node sends a recall: the route as
+// a manager of this key signed it. What its source does not keep for 90 s the manager takes back.
 //
 // # Requests of the manager to a node
 //
 //	16 install     hop                                   -> (empty)
 //	17 remove      route:16                              -> (empty)
 //	18 neighbours  list(key | list(address))             -> (empty)
+//	19 reroute     route:16 | reason:u8                  -> (empty)
 //
 // A node carries them out in the order of arrival. Install is refused unless the
 // hop's signature is the manager's and the hop's node is the receiver; code 10
-// (collision) asks for other route numbers.
+// (collision) asks for other route numbers. Reroute is a hint to the source of a route that a link of
+// it is gone (reason 1) or that another path costs at most half by now (2); others may be added. It
+// comes at most every 10 s for one route; the source asks for a route "instead" when it likes.
 //
 // # Requests to the tracker
 //
@@ -77,7 +93,8 @@
 //	app-removal  "skymesh/app-bye/1"  name:string | node:key | issued:time | sig
 //	hop          "skymesh/hop/1"      route:16 | node:key | src:key | dst:key | prev:key? | next:key? |
 //	                                  prev-in:u32 | prev-out:u32 | next-in:u32 | next-out:u32 | idle:u32 ms | issued:time | sig
-//	link         (not signed apart)   peer:key | rtt:u32 us | up:time | sent:u64 | received:u64 | carrier:string
+//	route        "skymesh/route/1"    route:16 | list(key) | issued:time | sig
+//	link         (not signed apart)   peer:key | rtt:u32 us | jitter:u32 us | loss:u32 per million | capacity:u64 bytes/s | up:time | sent:u64 | received:u64 | carrier:string
 //
 // The clocks of both ends may differ by [MaxSkew].
 package control

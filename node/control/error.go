@@ -35,6 +35,7 @@ const (
 	CodeUnknownRoute Code = 16
 	CodeBadSignature Code = 17
 	CodeNoBetter     Code = 18 // no path is clearly better than the one in use
+	CodeNotMember    Code = 19 // the network is closed, and the key not on its list
 )
 
 var codeText = [...]string{
@@ -56,6 +57,7 @@ var codeText = [...]string{
 	CodeUnknownRoute: "unknown route",
 	CodeBadSignature: "bad signature",
 	CodeNoBetter:     "no better path",
+	CodeNotMember:    "not a member of this network",
 }
 
 // String says the code in words.

@@ -16,7 +16,7 @@ import (
 
 // Limits of a listener.
 const (
-	DefaultMaxConns = 8192
+	DefaultMaxConns = 16384
 	prefixShare     = 8 // one IPv4 /24 or IPv6 /56 holds at most 1/8 of them, this machine all
 	acceptPause     = 50 * time.Millisecond
 )

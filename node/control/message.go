@@ -27,6 +27,7 @@ const (
 	MaxHops       = 16 // links in one path
 	MaxNeighbours = 8
 	MaxApps       = 128 // records in one answer
+	MaxKept       = 512 // routes in one keep
 	MaxCarrierLen = 16
 	MaxTextLen    = 256
 )
@@ -36,7 +37,8 @@ const (
 	MaxSkew       = 5 * time.Minute  // between the clocks of two parties
 	RecordLife    = 90 * time.Second // of a node record and an app record, unless its signer says less
 	ReportEvery   = 20 * time.Second
-	DefaultIdle   = 5 * time.Minute // of a route's rule at a node
+	DefaultIdle   = 5 * time.Minute  // of a route's rule at a node
+	RouteLife     = 90 * time.Second // of a route at the manager, without a keep of its source
 	maxRecordLife = 10 * time.Minute
 	maxIdle       = 24 * time.Hour
 	maxMillis     = 253402300799999 // the year 9999
@@ -56,9 +58,13 @@ const (
 	TypeApp        Type = 7
 	TypeAppBye     Type = 8
 	TypeApps       Type = 9
+	TypeMember     Type = 10
+	TypeKeep       Type = 11
+	TypeRecall     Type = 12
 	TypeInstall    Type = 16
 	TypeRemove     Type = 17
 	TypeNeighbours Type = 18
+	TypeReroute    Type = 19
 
 	answerBit  Type = 0x80
 	maxRequest Type = 126

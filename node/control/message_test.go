@@ -48,6 +48,10 @@ func testHop(t testing.TB) Hop {
 	})
 }
 
+func testRoute(t testing.TB) Route {
+	return SignRoute(testKey(t, 9), "net", Route{Key: RouteKey{5}, Path: []identity.PubKey{pub(t, 1), pub(t, 2), pub(t, 3)}, Issued: testTime})
+}
+
 // codec is one kind of message: a value of ours, and a parser that appends what it read.
 type codec struct {
 	name  string
@@ -71,9 +75,9 @@ func codecs(t testing.TB) []codec {
 	query := AppQuery{Name: "a", Type: "b", Key: pub(t, 1)}
 	ask := RouteRequest{Dst: pub(t, 3), MinHops: 1, MaxHops: 5, Via: []identity.PubKey{pub(t, 2)}, Avoid: []identity.PubKey{pub(t, 4), pub(t, 5)},
 		Beside: []identity.PubKey{pub(t, 6)}, Instead: []identity.PubKey{pub(t, 2), pub(t, 3)}}
-	route := Route{Key: RouteKey{5}, Path: []identity.PubKey{pub(t, 1), pub(t, 2), pub(t, 3)}}
+	route := testRoute(t)
 	report := Report{Node: node, Links: []LinkReport{
-		{Peer: pub(t, 2), RTT: 1500 * time.Microsecond, Up: testTime, SentBytes: 1, RecvBytes: 2, Carrier: "tcp"}, {Peer: pub(t, 3)},
+		{Peer: pub(t, 2), RTT: 1500 * time.Microsecond, Jitter: 20 * time.Microsecond, Loss: maxLoss, Capacity: 1 << 40, Up: testTime, SentBytes: 1, RecvBytes: 2, Carrier: "tcp"}, {Peer: pub(t, 3)},
 	}}
 	near := []Neighbour{{Key: pub(t, 2), Addrs: []string{"example.org:1"}}, {Key: pub(t, 3)}}
 	refusal := &Error{Code: CodeNoRoute, Text: "no such thing"}
@@ -83,6 +87,10 @@ func codecs(t testing.TB) []codec {
 		{"report", report.Append(nil), again(ParseReport, func(v Report) []byte { return v.Append(nil) })},
 		{"route request", ask.Append(nil), again(ParseRouteRequest, func(v RouteRequest) []byte { return v.Append(nil) })},
 		{"route", route.Append(nil), again(ParseRoute, func(v Route) []byte { return v.Append(nil) })},
+		{"report, keys met", report.Append(nil), again(new(Keys).ParseReport, func(v Report) []byte { return v.Append(nil) })},
+		{"keep", AppendRoutes(nil, []RouteKey{{1}, {2}}), again(ParseRoutes, func(v []RouteKey) []byte { return AppendRoutes(nil, v) })},
+		{"reroute", Reroute{RouteKey{3}, ReasonBetter}.Append(nil), again(ParseReroute, func(v Reroute) []byte { return v.Append(nil) })},
+		{"ask", AppendAsk(nil, true), again(parseAsk, func(v bool) []byte { return AppendAsk(nil, v) })},
 		{"route key", route.Key[:], again(ParseRouteKey, func(v RouteKey) []byte { return v[:] })},
 		{"name", AppendText(nil, "node0.mysterious.network"), again(ParseName, func(v string) []byte { return AppendText(nil, v) })},
 		{"address", AppendText(nil, "10.0.0.1:9000"), again(ParseAddress, func(v string) []byte { return AppendText(nil, v) })},
@@ -127,6 +135,8 @@ func TestValuesSurvive(t *testing.T) {
 	check(a, testApp(t), err)
 	h, err := ParseHop(testHop(t).Append(nil))
 	check(h, testHop(t), err)
+	r, err := ParseRoute(testRoute(t).Append(nil))
+	check(r, testRoute(t), err)
 	e := SignHop(testKey(t, 9), "", Hop{Route: RouteKey{1}, Node: pub(t, 1), Src: pub(t, 1), Dst: pub(t, 3), Next: pub(t, 3), NextIn: 1, NextOut: 2})
 	h, err = ParseHop(e.Append(nil))
 	check(h, e, err)
@@ -156,8 +166,12 @@ func TestGolden(t *testing.T) {
 		{"route request", RouteRequest{Dst: pub(t, 1), MaxHops: 3, Via: []identity.PubKey{pub(t, 2)}}.Append(nil), k1 + "00" + "03" + "0001" + k2 + "000000000000"},
 		{"query", AppQuery{Type: "x"}.Append(nil), "0000" + "0001" + "78" + strings.Repeat("00", 33)},
 		{"refusal", failure(5, &Error{Code: CodeNameTaken, Text: "hi"}), "01ff00000005" + "000b" + "0002" + "6869"},
-		{"link", LinkReport{Peer: pub(t, 2), RTT: time.Millisecond, Up: testTime, SentBytes: 3, RecvBytes: 4, Carrier: "tcp"}.append(nil),
-			k2 + "000003e8" + stamp + "0000000000000003" + "0000000000000004" + "0003" + "746370"},
+		{"route", testRoute(t).appendFields(nil), "05000000000000000000000000000000" + "0003" + k1 + k2 + k3 + stamp},
+		{"keep", AppendRoutes(nil, []RouteKey{{7}}), "0001" + "07000000000000000000000000000000"},
+		{"reroute", Reroute{RouteKey{7}, ReasonBroken}.Append(nil), "07000000000000000000000000000000" + "01"},
+		{"ask", AppendAsk(nil, true), "01"},
+		{"link", LinkReport{Peer: pub(t, 2), RTT: time.Millisecond, Jitter: 2 * time.Microsecond, Loss: 3, Capacity: 5, Up: testTime, SentBytes: 3, RecvBytes: 4, Carrier: "tcp"}.append(nil),
+			k2 + "000003e8" + "00000002" + "00000003" + "0000000000000005" + stamp + "0000000000000003" + "0000000000000004" + "0003" + "746370"},
 		// The signature is deterministic (RFC 6979), so it pins tag and body too.
 		{"hop signature", hop.Sig[:], "13d6c57a6e94792e3735daec265ebd89d8fcfc6fcaa16918b0aa98515fb0cc33" +
 			"188cd2810e6ef6cc9bacd34144b77ce655f4204bb04fdd359596283df8f1ae7b" + "00"},
@@ -176,13 +190,15 @@ func TestSignatures(t *testing.T) {
 	node, app, hop := testNode(t), testApp(t), testHop(t)
 	bye := SignAppRemoval(testKey(t, 1), "net", AppRemoval{Name: "x"})
 	for name, err := range map[string]error{
-		"node": node.Verify("net"), "app": app.Verify("net"), "hop": hop.Verify("net", pub(t, 9)), "removal": bye.Verify("net"),
+		"node": node.Verify("net"), "app": app.Verify("net"), "hop": hop.Verify("net", pub(t, 9)), "route": testRoute(t).Verify("net", pub(t, 9)), "removal": bye.Verify("net"),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	changed, port, other := node, app, hop
+	detour := testRoute(t)
+	detour.Path[1] = pub(t, 4)
 	changed.Seq++
 	port.Port++
 	other.NextOut++
@@ -193,6 +209,9 @@ func TestSignatures(t *testing.T) {
 		"app, port":        port.Verify("net"),
 		"hop, network":     hop.Verify("other", pub(t, 9)),
 		"hop, key":         hop.Verify("net", pub(t, 1)),
+		"route, network":   testRoute(t).Verify("other", pub(t, 9)),
+		"route, key":       testRoute(t).Verify("net", pub(t, 1)),
+		"route, path":      detour.Verify("net", pub(t, 9)),
 		"hop, number":      other.Verify("net", pub(t, 9)),
 		"removal, network": bye.Verify(""),
 	} {
@@ -227,6 +246,9 @@ func TestRefusedValues(t *testing.T) {
 		return err
 	}
 	a, b, c := pub(t, 1), pub(t, 2), pub(t, 3)
+	tooLost := Report{testNode(t), []LinkReport{{Peer: b, Loss: maxLoss}}}.Append(nil)
+	tooLost[len(tooLost)-minLink+identity.PubKeyLen+8]++
+	_, lost := ParseReport(tooLost)
 	for name, err := range map[string]error{
 		"name with a space":      node(func(r *NodeRecord) { r.Name = "a b" }),
 		"name of 64":             node(func(r *NodeRecord) { r.Name = strings.Repeat("a", 64) }),
@@ -258,6 +280,9 @@ func TestRefusedValues(t *testing.T) {
 		"route via and avoids":   ask(RouteRequest{Dst: a, Via: []identity.PubKey{b}, Avoid: []identity.PubKey{c, b}}),
 		"route beside a circle":  ask(RouteRequest{Dst: a, Beside: []identity.PubKey{b, c, b}}),
 		"route via one twice":    ask(RouteRequest{Dst: a, Via: []identity.PubKey{b, c, b}}),
+		"route beside 18":        ask(RouteRequest{Dst: a, Beside: make([]identity.PubKey, MaxHops+2)}),
+		"route instead of 18":    ask(RouteRequest{Dst: a, Instead: make([]identity.PubKey, MaxHops+2)}),
+		"more than all lost":     lost,
 		"link to itself":         links(LinkReport{Peer: a}),
 		"link twice":             links(LinkReport{Peer: b}, LinkReport{Peer: b}),
 		"carrier with a newline": links(LinkReport{Peer: b, Carrier: "a\nb"}),
@@ -292,6 +317,7 @@ func TestLargestMessagesFit(t *testing.T) {
 	}
 	for name, b := range map[string][]byte{
 		"report": report.Append(nil), "apps": AppendApps(nil, apps), "neighbours": AppendNeighbours(nil, near),
+		"keep": AppendRoutes(nil, make([]RouteKey, 2*MaxKept)),
 	} {
 		if headerLen+len(b) > MaxMessage {
 			t.Errorf("%s: %d bytes", name, len(b))

@@ -15,6 +15,7 @@ const (
 	tagApp    = "skymesh/app/1"
 	tagAppBye = "skymesh/app-bye/1"
 	tagHop    = "skymesh/hop/1"
+	tagRoute  = "skymesh/route/1"
 )
 
 // InstanceLen is the length of the number that tells one process of a node from the next.

@@ -13,13 +13,16 @@ import (
 type LinkReport struct {
 	Peer      identity.PubKey
 	RTT       time.Duration // to the microsecond, at most 71 minutes; 0: not measured yet
+	Jitter    time.Duration // mean difference of round trips that follow each other; as RTT
+	Loss      uint32        // records or segments that had to be sent again, per million
+	Capacity  uint64        // bytes a second that the link carries; 0: not known
 	Up        time.Time     // since when
 	SentBytes uint64
 	RecvBytes uint64
 	Carrier   string // such as "tcp"; at most MaxCarrierLen bytes
 }
 
-const minLink = identity.PubKeyLen + 4 + 8 + 8 + 8 + 2
+const minLink = identity.PubKeyLen + 3*4 + 4*8 + 2
 
 // Report refreshes a node's record and says all its links.
 type Report struct {
@@ -38,17 +41,28 @@ func (m Report) Append(dst []byte) []byte {
 }
 
 func (l LinkReport) append(dst []byte) []byte {
-	us := min(max(l.RTT.Microseconds(), 0), math.MaxUint32)
 	dst = append(dst, l.Peer[:]...)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(us))
+	dst = appendMicros(dst, l.RTT)
+	dst = appendMicros(dst, l.Jitter)
+	dst = binary.BigEndian.AppendUint32(dst, min(l.Loss, maxLoss))
+	dst = binary.BigEndian.AppendUint64(dst, l.Capacity)
 	dst = appendTime(dst, l.Up)
 	dst = binary.BigEndian.AppendUint64(dst, l.SentBytes)
 	dst = binary.BigEndian.AppendUint64(dst, l.RecvBytes)
 	return wire.AppendString(dst, l.Carrier)
 }
 
+func appendMicros(dst []byte, d time.Duration) []byte {
+	return binary.BigEndian.AppendUint32(dst, uint32(min(max(d.Microseconds(), 0), math.MaxUint32)))
+}
+
+func readMicros(r *wire.Reader) time.Duration { return time.Duration(r.U32()) * time.Microsecond }
+
 // ParseReport reads the body of the message; the record's signature is not verified.
-func ParseReport(b []byte) (Report, error) {
+func ParseReport(b []byte) (Report, error) { return (*Keys)(nil).ParseReport(b) }
+
+// ParseReport is the function of that name, for a reader of many reports.
+func (k *Keys) ParseReport(b []byte) (Report, error) {
 	r := wire.NewReader(b)
 	ok := true
 	m := Report{Node: readNode(r, &ok)}
@@ -56,20 +70,33 @@ func ParseReport(b []byte) (Report, error) {
 		m.Links = make([]LinkReport, n)
 	}
 	for i := range m.Links {
-		m.Links[i] = readLink(r, &ok)
+		m.Links[i] = readLink(r, k, &ok)
 	}
 	return m, finish(r, ok, m.check)
 }
 
-func readLink(r *wire.Reader, ok *bool) LinkReport {
+func readLink(r *wire.Reader, keys *Keys, ok *bool) LinkReport {
 	return LinkReport{
-		Peer:      r.Key(),
-		RTT:       time.Duration(r.U32()) * time.Microsecond,
+		Peer:      keys.read(r, ok),
+		RTT:       readMicros(r),
+		Jitter:    readMicros(r),
+		Loss:      readLoss(r, ok),
+		Capacity:  r.U64(),
 		Up:        readTime(r, ok),
 		SentBytes: r.U64(),
 		RecvBytes: r.U64(),
 		Carrier:   r.String(MaxCarrierLen),
 	}
+}
+
+const maxLoss = 1_000_000
+
+func readLoss(r *wire.Reader, ok *bool) uint32 {
+	n := r.U32()
+	if n > maxLoss {
+		*ok = false
+	}
+	return n
 }
 
 func (m Report) check() error {

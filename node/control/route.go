@@ -3,6 +3,7 @@ package control
 import (
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/wire"
@@ -59,34 +60,67 @@ func (q RouteRequest) check() error {
 		return malformed("a route that avoids its end, a node twice, or more than %d nodes", MaxVia)
 	case slices.ContainsFunc(q.Via, func(k identity.PubKey) bool { return slices.Contains(q.Avoid, k) }):
 		return malformed("a route that passes and avoids a node")
+	case len(q.Beside) > MaxHops+1 || len(q.Instead) > MaxHops+1:
+		return malformed("a path of more than %d hops", MaxHops)
 	case hasTwice(q.Beside) || hasTwice(q.Instead):
 		return malformed("a path that passes a node twice")
 	}
 	return nil
 }
 
-// Route is a route that is in place.
+// Route is a route that is in place, as its manager signed it: to a manager that has forgotten it, that is its proof.
 type Route struct {
-	Key  RouteKey
-	Path []identity.PubKey // Src..Dst, no node twice
+	Key    RouteKey
+	Path   []identity.PubKey // Src..Dst, no node twice
+	Issued time.Time
+	Sig    identity.Sig
 }
 
-// Append appends the answer to a route request.
-func (t Route) Append(dst []byte) []byte {
-	return appendKeys(append(dst, t.Key[:]...), t.Path)
+// SignRoute fills in the time, if it is zero, and the signature.
+func SignRoute(k *identity.Key, network string, t Route) Route {
+	if t.Issued.IsZero() {
+		t.Issued = time.Now()
+	}
+	t.Issued = trimTime(t.Issued)
+	t.Sig = k.Sign(tagRoute, t.body(network))
+	return t
 }
 
-// ParseRoute reads the answer to a route request.
+// Verify checks the path's rules and that manager signed the route for the network. It does
+// not look at the clock. Errors wrap wire.ErrMalformed or are identity.ErrSignature.
+func (t Route) Verify(network string, manager identity.PubKey) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	return manager.Verify(tagRoute, t.body(network), t.Sig)
+}
+
+func (t Route) body(network string) []byte { return t.appendFields(wire.AppendString(nil, network)) }
+
+// Append appends the answer to a route request, which is the body of a recall too.
+func (t Route) Append(dst []byte) []byte { return append(t.appendFields(dst), t.Sig[:]...) }
+
+func (t Route) appendFields(dst []byte) []byte {
+	return appendTime(appendKeys(append(dst, t.Key[:]...), t.Path), t.Issued)
+}
+
+// ParseRoute reads the answer to a route request, or a recall; the signature is not verified.
 func ParseRoute(b []byte) (t Route, err error) {
 	r := wire.NewReader(b)
+	ok := true
 	r.Fixed(t.Key[:])
 	t.Path = readKeys(r, MaxHops+1)
-	return t, finish(r, true, t.check)
+	t.Issued = readTime(r, &ok)
+	t.Sig = r.Sig()
+	return t, finish(r, ok, t.check)
 }
 
 func (t Route) check() error {
 	if len(t.Path) < 2 || len(t.Path) > MaxHops+1 || hasTwice(t.Path) {
 		return malformed("a route whose path is none")
+	}
+	if t.Issued.IsZero() {
+		return malformed("a route of no time")
 	}
 	return nil
 }

@@ -198,7 +198,7 @@ func (u *uplink) wait(ctx context.Context) (*Peer, error) {
 func needsPerson(err error) bool {
 	var pin *secure.PinChanged
 	switch CodeOf(err) {
-	case CodeNameTaken, CodeBadRequest, CodeBadSignature, CodeStale:
+	case CodeNameTaken, CodeBadRequest, CodeBadSignature, CodeStale, CodeNotMember:
 		return true
 	}
 	return errors.As(err, &pin)

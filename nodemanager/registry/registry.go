@@ -49,6 +49,7 @@ type Registry struct {
 type entry struct {
 	record  control.NodeRecord
 	name    string // folded, without domain
+	seq     uint64 // of the record, or of a later one that said the same
 	expires time.Time
 }
 
@@ -84,7 +85,7 @@ func Open(ctx context.Context, s store.Store, network, domain string, now time.T
 		if err != nil || len(r.nodes) >= maxNodes {
 			return nil // written under another domain; the node will come back
 		}
-		r.putLocked(entry{record: rec, name: name, expires: now.Add(control.RecordLife)})
+		r.putLocked(entry{record: rec, name: name, seq: rec.Seq, expires: now.Add(control.RecordLife)})
 		return nil
 	})
 	if err != nil {
@@ -108,6 +109,24 @@ func (r *Registry) bare(name string) (string, error) {
 	return name, nil
 }
 
+// Refresh prolongs the life of a live record on the word of a later one that says the same; false, and nothing done, when
+// it does not. The caller knows that it comes from its key: the signature, which Put would check, is not looked at, and the
+// record that was checked stays in the book.
+func (r *Registry) Refresh(rec control.NodeRecord, now time.Time) bool {
+	if control.CheckClock(rec.Issued, now) != nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, live := r.nodes[rec.Key]
+	if !live || rec.Seq <= e.seq || !sameContent(e.record, rec) {
+		return false
+	}
+	e.seq, e.expires = rec.Seq, now.Add(min(rec.Expires.Sub(rec.Issued), control.RecordLife))
+	r.nodes[rec.Key] = e
+	return true
+}
+
 // Put takes a record up. A refusal is a *control.Error: CodeBadSignature, CodeStale,
 // CodeNameTaken, CodeQuota, CodeBadRequest. A new name is in the store when Put returns nil.
 func (r *Registry) Put(ctx context.Context, rec control.NodeRecord, now time.Time) error {
@@ -122,7 +141,7 @@ func (r *Registry) Put(ctx context.Context, rec control.NodeRecord, now time.Tim
 		return err
 	}
 	life := min(rec.Expires.Sub(rec.Issued), control.RecordLife)
-	ops, claimed, err := r.take(entry{record: rec, name: name, expires: now.Add(life)})
+	ops, claimed, err := r.take(entry{record: rec, name: name, seq: rec.Seq, expires: now.Add(life)})
 	if err != nil || len(ops) == 0 {
 		return err
 	}
@@ -142,7 +161,7 @@ func (r *Registry) take(e entry) (ops []store.Op, claimed bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old, had := r.nodes[key]
-	if had && e.record.Seq <= old.record.Seq {
+	if had && e.seq <= old.seq {
 		return nil, false, control.Errorf(control.CodeStale, "a record with a higher number is there; it expires within %s", control.RecordLife)
 	}
 	if !had && len(r.nodes) >= maxNodes {

@@ -4,9 +4,12 @@
 //	Open: path → numbers → install at all nodes → in the table
 //	                     ↘ one refused: remove at all; other numbers if that was a collision
 //
-// A route is laid for its source and closed by either end. The table is in memory: a
-// manager that starts again knows nothing of routes laid before, which go on at the nodes
-// until they fall silent.
+// A route is laid for its source and closed by either end. The source keeps it: what it does
+// not mention for control.RouteLife is taken back. The table is in memory: a manager that
+// starts again learns the routes laid before from their sources, which hold them signed.
+//
+// A link carries at most PerLink routes, so that the windows that sessions never go below fit
+// into what a node queues for it; a path is looked for around the links that are full.
 package setup
 
 import (
@@ -27,9 +30,12 @@ import (
 // Defaults.
 const (
 	DefaultQuota = 256 // routes per source
-	maxTries     = 3   // with other numbers after a collision
-	openTimeout  = 5 * time.Second
-	undoTimeout  = 5 * time.Second
+	// DefaultPerLink routes of 64 KiB, the least window of a session, are the 64 MiB that a node queues for one link.
+	DefaultPerLink = 1024
+	maxFull        = 8 // full links that one request may meet
+	maxTries       = 3 // with other numbers after a collision
+	openTimeout    = 5 * time.Second
+	undoTimeout    = 5 * time.Second
 )
 
 // Nodes is how setup reaches nodes; its calls end with their context.
@@ -46,17 +52,24 @@ type Config struct {
 	Network string
 	Idle    time.Duration // of the rules; 0: control.DefaultIdle
 	Quota   int           // routes per source; 0: DefaultQuota
+	PerLink int           // routes per link; 0: DefaultPerLink
 	Nodes   Nodes
-	// Path returns a path from src, both ends included, or a *control.Error.
-	Path func(ctx context.Context, src identity.PubKey, q control.RouteRequest) ([]identity.PubKey, error)
+	// Path returns a path from src without the links of full, both ends included, or a *control.Error.
+	Path func(ctx context.Context, src identity.PubKey, q control.RouteRequest, full []Link) ([]identity.PubKey, error)
 	Log  *slog.Logger // nil: nothing is logged
 }
+
+// Link is two nodes, in any order.
+type Link = [2]identity.PubKey
 
 // Info is one route of the table.
 type Info struct {
 	Key  control.RouteKey
 	Path []identity.PubKey
 	Open time.Time
+	Kept time.Time // when its source last said that it uses it
+	// Asked is what the source asked for; Dst is zero in one that was recalled.
+	Asked control.RouteRequest
 }
 
 // Table is the routes that are in place. Safe for concurrent use.
@@ -68,6 +81,7 @@ type Table struct {
 	routes map[control.RouteKey]Info
 	used   map[identity.PubKey]int                           // routes per source, in place or being laid
 	passes map[identity.PubKey]map[control.RouteKey]struct{} // routes through a node
+	onLink map[Link]int                                      // routes over a link, in place or being laid; the smaller key first
 	epoch  map[identity.PubKey]uint64                        // of a node: how often it was forgotten; only while some route is being laid
 	laying int
 }
@@ -80,6 +94,9 @@ func New(cfg Config) *Table {
 	if cfg.Quota == 0 {
 		cfg.Quota = DefaultQuota
 	}
+	if cfg.PerLink == 0 {
+		cfg.PerLink = DefaultPerLink
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -88,6 +105,7 @@ func New(cfg Config) *Table {
 		routes: make(map[control.RouteKey]Info),
 		used:   make(map[identity.PubKey]int),
 		passes: make(map[identity.PubKey]map[control.RouteKey]struct{}),
+		onLink: make(map[Link]int),
 		epoch:  make(map[identity.PubKey]uint64),
 	}
 }
@@ -147,12 +165,39 @@ func (t *Table) releaseLocked(src identity.PubKey) {
 }
 
 func (t *Table) lay(ctx context.Context, src identity.PubKey, q control.RouteRequest) (control.Route, error) {
-	path, err := t.cfg.Path(ctx, src, q)
+	path, err := t.roomy(ctx, src, q)
 	if err != nil {
 		return control.Route{}, err
 	}
+	r, err := t.layAlong(ctx, path, q)
+	if err != nil {
+		t.mu.Lock()
+		t.unloadLocked(path)
+		t.mu.Unlock()
+	}
+	return r, err
+}
+
+// roomy finds a path whose links may carry one route more, and counts it there.
+func (t *Table) roomy(ctx context.Context, src identity.PubKey, q control.RouteRequest) ([]identity.PubKey, error) {
+	var full []Link
+	for range maxFull {
+		path, err := t.cfg.Path(ctx, src, q, full)
+		if err != nil {
+			return nil, err
+		}
+		l, ok := t.load(path)
+		if ok {
+			return path, nil
+		}
+		full = append(full, l)
+	}
+	return nil, control.Errorf(control.CodeQuota, "%d links on the way carry %d routes each, and may not carry more", maxFull, t.cfg.PerLink)
+}
+
+func (t *Table) layAlong(ctx context.Context, path []identity.PubKey, q control.RouteRequest) (control.Route, error) {
 	for try := 1; ; try++ {
-		r, err := t.try(ctx, path)
+		r, err := t.try(ctx, path, q)
 		if control.CodeOf(err) != control.CodeCollision || try == maxTries {
 			return r, err
 		}
@@ -161,7 +206,7 @@ func (t *Table) lay(ctx context.Context, src identity.PubKey, q control.RouteReq
 }
 
 // try lays a route along path under a new key and new numbers.
-func (t *Table) try(ctx context.Context, path []identity.PubKey) (control.Route, error) {
+func (t *Table) try(ctx context.Context, path []identity.PubKey, q control.RouteRequest) (control.Route, error) {
 	r, hops, err := t.draw(path)
 	if err != nil {
 		return r, err
@@ -175,7 +220,7 @@ func (t *Table) try(ctx context.Context, path []identity.PubKey) (control.Route,
 		t.remove(ctx, r.Key, path)
 		return r, err
 	}
-	if !t.keep(r, before) {
+	if !t.keep(r, q, before) {
 		t.remove(ctx, r.Key, path)
 		return r, control.Errorf(control.CodeUnavailable, "a node on the path started again")
 	}
@@ -202,7 +247,7 @@ func (t *Table) draw(path []identity.PubKey) (control.Route, []control.Hop, erro
 	for i := range hops {
 		hops[i] = control.SignHop(t.cfg.Key, t.cfg.Network, hops[i])
 	}
-	return r, hops, nil
+	return control.SignRoute(t.cfg.Key, t.cfg.Network, r), hops, nil
 }
 
 // link joins two parts by the numbers that their records will carry on the link between

@@ -65,11 +65,20 @@ func newTable(t *testing.T, f *fakeNodes) *Table {
 		t.Fatal(err)
 	}
 	f.rules = make(map[identity.PubKey]map[control.RouteKey]control.Hop)
-	tab := New(Config{Key: k, Network: "net", Quota: 3, Nodes: f, Path: func(_ context.Context, src identity.PubKey, q control.RouteRequest) ([]identity.PubKey, error) {
+	tab := New(Config{Key: k, Network: "net", Quota: 3, Nodes: f, PerLink: 5, Path: func(_ context.Context, src identity.PubKey, q control.RouteRequest, full []Link) ([]identity.PubKey, error) {
 		if q.Dst == key(9) {
 			return nil, &control.Error{Code: control.CodeNoRoute}
 		}
-		return []identity.PubKey{src, key(2), key(3), q.Dst}, nil
+		middle := key(3)
+		for _, l := range full {
+			if l == linkOf(key(2), key(3)) {
+				middle = key(5)
+			}
+			if l == linkOf(key(2), key(5)) {
+				return nil, &control.Error{Code: control.CodeNoRoute}
+			}
+		}
+		return []identity.PubKey{src, key(2), middle, q.Dst}, nil
 	}})
 	t.Cleanup(tab.Wait)
 	return tab
@@ -109,7 +118,7 @@ func TestQuota(t *testing.T) {
 		t.Errorf("%d routes", got)
 	}
 	tab.Vanished(key(2))
-	if len(tab.Routes()) != 0 || len(tab.used) != 0 || len(tab.passes) != 0 {
+	if len(tab.Routes()) != 0 || len(tab.used) != 0 || len(tab.passes) != 0 || len(tab.onLink) != 0 {
 		t.Errorf("left: %v %v %v", tab.routes, tab.used, tab.passes)
 	}
 }

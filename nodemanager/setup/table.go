@@ -28,20 +28,25 @@ func (t *Table) epochsLocked(path []identity.PubKey) []uint64 {
 
 // keep puts a route that is in place into the table, unless a node of it was forgotten
 // since the epochs were noted: its part is gone then.
-func (t *Table) keep(r control.Route, before []uint64) bool {
+func (t *Table) keep(r control.Route, q control.RouteRequest, before []uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !slices.Equal(before, t.epochsLocked(r.Path)) {
 		return false
 	}
-	t.routes[r.Key] = Info{Key: r.Key, Path: r.Path, Open: time.Now()}
+	now := time.Now()
+	t.addLocked(Info{Key: r.Key, Path: r.Path, Open: now, Kept: now, Asked: q})
+	return true
+}
+
+func (t *Table) addLocked(r Info) {
+	t.routes[r.Key] = r
 	for _, node := range r.Path {
 		if t.passes[node] == nil {
 			t.passes[node] = make(map[control.RouteKey]struct{})
 		}
 		t.passes[node][r.Key] = struct{}{}
 	}
-	return true
 }
 
 // Close forgets a route and tells its nodes, without waiting for them. who is one of its
@@ -73,6 +78,7 @@ func (t *Table) dropLocked(r Info) {
 		}
 	}
 	t.releaseLocked(r.Path[0])
+	t.unloadLocked(r.Path)
 }
 
 // Restarted forgets the routes through a node whose rules are gone, and tells the other

@@ -57,6 +57,20 @@ func at(list []edge, to int32) int {
 	return slices.IndexFunc(list, func(e edge) bool { return e.to == to })
 }
 
+// weightOf returns what a link weighs, if it is there.
+func (g *graph) weightOf(a, b identity.PubKey) (int64, bool) {
+	i, ok := g.index[a]
+	j, ok2 := g.index[b]
+	if !ok || !ok2 {
+		return 0, false
+	}
+	n := at(g.edges[i], j)
+	if n < 0 {
+		return 0, false
+	}
+	return g.edges[i][n].weight, true
+}
+
 // disconnect removes a link if there is one.
 func (g *graph) disconnect(a, b identity.PubKey) {
 	i, ok := g.index[a]

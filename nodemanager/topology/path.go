@@ -20,16 +20,21 @@ var (
 	ErrQuery   = errors.New("topology: impossible query")
 )
 
-// Query asks for the cheapest path that passes no node twice, has MinHops to MaxHops links
-// and passes the nodes of Via in their order.
+// Query asks for the cheapest path that passes no node twice, has MinHops to MaxHops links, passes the nodes of Via in
+// their order and none of Avoid, and uses no link of Without. Of the paths that do, one that shares the fewest inner nodes
+// with Beside is taken, of these one that shares the fewest links with it (a direct link can only be shared as such), and
+// of these the cheapest.
 type Query struct {
 	Src, Dst identity.PubKey
 	MinHops  int // 0: any
 	MaxHops  int // 0: any, up to the constant MaxHops
 	Via      []identity.PubKey
+	Avoid    []identity.PubKey // keys of nobody are no error
+	Beside   []identity.PubKey // a path, ends included; nil: none. Keys of nobody are no error
+	Without  [][2]identity.PubKey
 }
 
-// far is the weight of the way to what cannot be reached; two of them add up without overflow.
+// far is the weight of the way to what cannot be reached; three of them add up without overflow.
 const far = math.MaxInt64 / 4
 
 // find is the path of a query in g, a pure function of both. Of paths of one cost the one
@@ -44,16 +49,20 @@ func find(g *graph, q Query) ([]identity.PubKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := distances(g, dst, src)
-	if d[src] == far {
-		return nil, fmt.Errorf("%w from %s to %s", ErrNoPath, q.Src.Short(), q.Dst.Short())
+	return findIn(look(g, q, src, dst), q, src, dst, via)
+}
+
+func findIn(v *view, q Query, src, dst int32, via []int32) ([]identity.PubKey, error) {
+	d := distances(v, dst, src)
+	if d[src] >= far {
+		return nil, explain(v, q, src, dst, via, false)
 	}
 	if n := hops(d[src]); len(via) == 0 && n >= q.MinHops && n <= q.MaxHops {
-		return walk(g, d, src, dst), nil
+		return walk(v, d, src, dst), nil
 	}
-	path := search(g, q, src, append(via, dst))
+	path, gaveUp := search(v, q, src, append(via, dst))
 	if path == nil {
-		return nil, fmt.Errorf("%w from %s to %s under these conditions", ErrNoPath, q.Src.Short(), q.Dst.Short())
+		return nil, explain(v, q, src, dst, via, gaveUp)
 	}
 	return path, nil
 }
@@ -63,25 +72,49 @@ func resolve(g *graph, q *Query) (src, dst int32, via []int32, err error) {
 	if q.MaxHops == 0 {
 		q.MaxHops = MaxHops
 	}
-	if q.Src == q.Dst || q.MinHops > q.MaxHops || q.MinHops < 0 || q.MaxHops > MaxHops || len(q.Via) >= q.MaxHops {
-		return 0, 0, nil, ErrQuery
+	if err := q.check(); err != nil {
+		return 0, 0, nil, err
 	}
-	seen := []identity.PubKey{q.Src, q.Dst}
 	numbers := make([]int32, 0, 2+len(q.Via))
-	for i, k := range append(slices.Clone(seen), q.Via...) {
-		if i >= 2 {
-			if slices.Contains(seen, k) {
-				return 0, 0, nil, fmt.Errorf("%w: %s twice", ErrQuery, k.Short())
-			}
-			seen = append(seen, k)
-		}
+	for _, k := range append([]identity.PubKey{q.Src, q.Dst}, q.Via...) {
 		n, ok := g.index[k]
 		if !ok {
-			return 0, 0, nil, fmt.Errorf("%w: %s", ErrUnknown, k.Short())
+			return 0, 0, nil, fmt.Errorf("%w: %s is not here, or reports no links", ErrUnknown, k.Short())
 		}
 		numbers = append(numbers, n)
 	}
 	return numbers[0], numbers[1], numbers[2:], nil
+}
+
+// check finds what no network could meet.
+func (q *Query) check() error {
+	no := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s", ErrQuery, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case q.Src == q.Dst:
+		return no("a path from a node to itself")
+	case q.MinHops < 0 || q.MaxHops < 0 || q.MaxHops > MaxHops:
+		return no("%d to %d links, want at most %d", q.MinHops, q.MaxHops, MaxHops)
+	case q.MinHops > q.MaxHops:
+		return no("at least %d and at most %d links", q.MinHops, q.MaxHops)
+	case len(q.Via) >= q.MaxHops:
+		return no("%d nodes to pass with at most %d links", len(q.Via), q.MaxHops)
+	}
+	for i, k := range q.Via {
+		if k == q.Src || k == q.Dst || slices.Contains(q.Via[:i], k) {
+			return no("%s twice", k.Short())
+		}
+	}
+	for _, k := range q.Avoid {
+		switch {
+		case k == q.Src || k == q.Dst:
+			return no("%s is an end and cannot be avoided", k.Short())
+		case slices.Contains(q.Via, k):
+			return no("%s to be passed and avoided", k.Short())
+		}
+	}
+	return nil
 }
 
 // nobody is no node's number.
@@ -89,8 +122,8 @@ const nobody = -1
 
 // distances returns the least sum of weights between a node and every other. It may end
 // when that of until is known; the ones greater than it are then not final.
-func distances(g *graph, from, until int32) []int64 {
-	d := make([]int64, len(g.keys))
+func distances(v *view, from, until int32) []int64 {
+	d := make([]int64, len(v.keys))
 	for i := range d {
 		d[i] = far
 	}
@@ -98,15 +131,15 @@ func distances(g *graph, from, until int32) []int64 {
 	h := heap[near]{}
 	h.push(near{0, from})
 	for h.len() > 0 {
-		v := h.pop()
-		if v.node == until {
+		n := h.pop()
+		if n.node == until {
 			break
 		}
-		if v.weight > d[v.node] {
+		if n.weight > d[n.node] {
 			continue
 		}
-		for _, e := range g.edges[v.node] {
-			if w := v.weight + e.weight; w < d[e.to] {
+		for _, e := range v.edges[n.node] {
+			if w := n.weight + v.weigh(n.node, e); w < d[e.to] {
 				d[e.to] = w
 				h.push(near{w, e.to})
 			}
@@ -124,17 +157,17 @@ func (a near) before(b near) bool { return a.weight < b.weight }
 
 // walk follows the distances from src to where they end, by the smallest key where several
 // ways are equal.
-func walk(g *graph, d []int64, src, dst int32) []identity.PubKey {
-	path := []identity.PubKey{g.keys[src]}
-	for v := src; v != dst; {
+func walk(v *view, d []int64, src, dst int32) []identity.PubKey {
+	path := []identity.PubKey{v.keys[src]}
+	for at := src; at != dst; {
 		next := int32(nobody)
-		for _, e := range g.edges[v] {
-			if d[v] == e.weight+d[e.to] && (next == nobody || bytes.Compare(g.keys[e.to][:], g.keys[next][:]) < 0) {
+		for _, e := range v.edges[at] {
+			if d[at] == v.weigh(at, e)+d[e.to] && (next == nobody || bytes.Compare(v.keys[e.to][:], v.keys[next][:]) < 0) {
 				next = e.to
 			}
 		}
-		v = next
-		path = append(path, g.keys[v])
+		at = next
+		path = append(path, v.keys[at])
 	}
 	return path
 }
@@ -143,17 +176,17 @@ func walk(g *graph, d []int64, src, dst int32) []identity.PubKey {
 const tooMany = math.MaxInt32 / 4
 
 // fewest is the breadth-first number of links to a node from everywhere.
-func fewest(g *graph, from int32) []int32 {
-	least := make([]int32, len(g.keys))
+func fewest(v *view, from int32) []int32 {
+	least := make([]int32, len(v.keys))
 	for i := range least {
 		least[i] = tooMany
 	}
 	least[from] = 0
 	for queue := []int32{from}; len(queue) > 0; queue = queue[1:] {
-		v := queue[0]
-		for _, e := range g.edges[v] {
-			if least[e.to] > least[v]+1 {
-				least[e.to] = least[v] + 1
+		n := queue[0]
+		for _, e := range v.edges[n] {
+			if least[e.to] > least[n]+1 && v.weigh(n, e) < far {
+				least[e.to] = least[n] + 1
 				queue = append(queue, e.to)
 			}
 		}

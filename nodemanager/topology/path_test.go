@@ -57,6 +57,18 @@ func TestPath(t *testing.T) {
 		{"via out of order", Query{Via: keys(3, 2)}, nil, ErrNoPath},
 		{"too long", Query{MinHops: 4}, nil, ErrNoPath},
 		{"too short for via", Query{MaxHops: 1, Via: keys(5)}, nil, ErrQuery},
+		{"avoid", Query{Avoid: keys(2)}, keys(1, 5, 4), nil},
+		{"avoid two", Query{Avoid: keys(2, 5)}, keys(1, 4), nil},
+		{"avoid nobody", Query{Avoid: keys(77)}, keys(1, 2, 3, 4), nil},
+		{"avoid an end", Query{Avoid: keys(1)}, nil, ErrQuery},
+		{"avoid the other end", Query{Avoid: keys(4)}, nil, ErrQuery},
+		{"via what is avoided", Query{Via: keys(2), Avoid: keys(2)}, nil, ErrQuery},
+		{"beside the cheapest", Query{Beside: keys(1, 2, 3, 4)}, keys(1, 5, 4), nil},
+		{"beside, whatever it costs", Query{Beside: keys(1, 2, 3, 4), Avoid: keys(5)}, keys(1, 4), nil},
+		{"beside the only one left", Query{Beside: keys(1, 5, 4), Avoid: keys(2), MinHops: 2}, keys(1, 5, 4), nil},
+		{"beside the direct link", Query{Beside: keys(1, 4), MaxHops: 2}, keys(1, 5, 4), nil},
+		{"beside nobody", Query{Beside: keys(1, 77, 4, 88)}, keys(1, 2, 3, 4), nil},
+		{"without a link", Query{Without: [][2]identity.PubKey{{key(3), key(2)}}}, keys(1, 5, 4), nil},
 		{"unknown via", Query{Via: keys(77)}, nil, ErrUnknown},
 		{"via the end", Query{Via: keys(4)}, nil, ErrQuery},
 		{"min over max", Query{MinHops: 3, MaxHops: 2}, nil, ErrQuery},
@@ -101,103 +113,6 @@ func TestLongLine(t *testing.T) {
 	}
 }
 
-// oracle tries every path.
-func oracle(g *graph, q Query) (best int64, hops int) {
-	best = far
-	var visit func(path []int32, cost int64)
-	visit = func(path []int32, cost int64) {
-		v := path[len(path)-1]
-		if g.keys[v] == q.Dst {
-			n := len(path) - 1
-			if n >= q.MinHops && n <= q.MaxHops && inOrder(g, path, q.Via) && (cost < best || cost == best && n < hops) {
-				best, hops = cost, n
-			}
-			return
-		}
-		for _, e := range g.edges[v] {
-			if !slices.Contains(path, e.to) {
-				visit(append(slices.Clip(path), e.to), cost+e.weight>>hopBits)
-			}
-		}
-	}
-	visit([]int32{g.index[q.Src]}, 0)
-	return best, hops
-}
-
-func inOrder(g *graph, path []int32, via []identity.PubKey) bool {
-	var met []identity.PubKey
-	for _, v := range path {
-		if slices.Contains(via, g.keys[v]) {
-			met = append(met, g.keys[v])
-		}
-	}
-	return slices.Equal(met, via)
-}
-
-func price(t *testing.T, g *graph, path []identity.PubKey) (sum int64) {
-	t.Helper()
-	for i := 1; i < len(path); i++ {
-		a := g.index[path[i-1]]
-		j := at(g.edges[a], g.index[path[i]])
-		if j < 0 {
-			t.Fatalf("no link %d of %v", i, path)
-		}
-		if slices.Contains(path[:i], path[i]) {
-			t.Fatalf("a node twice in %v", path)
-		}
-		sum += g.edges[a][j].weight >> hopBits
-	}
-	return sum
-}
-
-func TestAgainstOracle(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(1, 2))
-	for round := range 1500 {
-		n := 3 + rnd.IntN(5)
-		var links [][3]int
-		for a := range n {
-			for b := range a {
-				if rnd.IntN(100) < 55 {
-					links = append(links, [3]int{a + 1, b + 1, 1 + rnd.IntN(5)})
-				}
-			}
-		}
-		q := Query{Src: key(1), Dst: key(2), MinHops: rnd.IntN(4), MaxHops: 3 + rnd.IntN(4)}
-		for _, v := range rnd.Perm(n - 2)[:rnd.IntN(min(3, n-1))] {
-			q.Via = append(q.Via, key(v+3))
-		}
-		q.Via = q.Via[:min(len(q.Via), q.MaxHops-1)]
-		compare(t, rnd, fmt.Sprintf("round %d", round), links, q)
-	}
-}
-
-func compare(t *testing.T, rnd *rand.Rand, name string, links [][3]int, q Query) {
-	t.Helper()
-	m := network(links...)
-	for _, k := range append(keys(1, 2), q.Via...) {
-		m.graph.add(k)
-	}
-	path, err := m.Path(q)
-	best, hops := oracle(&m.graph, q)
-	if best == far {
-		if !errors.Is(err, ErrNoPath) {
-			t.Fatalf("%s: %v, %v; want no path", name, path, err)
-		}
-		return
-	}
-	if err != nil {
-		t.Fatalf("%s: %v for %+v in %v", name, err, q, links)
-	}
-	if got := price(t, &m.graph, path); got != best || len(path)-1 != hops {
-		t.Fatalf("%s: cost %d over %d links, want %d over %d", name, got, len(path)-1, best, hops)
-	}
-	rnd.Shuffle(len(links), func(i, j int) { links[i], links[j] = links[j], links[i] })
-	again := network(links...)
-	if p, err := again.Path(q); err != nil || !slices.Equal(p, path) {
-		t.Fatalf("%s: %v once, %v in another order of reports (%v)", name, path, p, err)
-	}
-}
-
 // big is a random connected network.
 func big(nodes, links int) *Map {
 	rnd := rand.New(rand.NewPCG(3, 4))
@@ -206,20 +121,33 @@ func big(nodes, links int) *Map {
 		m.graph.add(key(i))
 	}
 	for i := 1; i < nodes; i++ {
-		m.graph.connect(key(i), key(rnd.IntN(i)), weight(time.Duration(1000+rnd.IntN(100_000))*time.Microsecond))
+		m.graph.connect(key(i), key(rnd.IntN(i)), weight(perHop+time.Duration(1000+rnd.IntN(100_000))*time.Microsecond))
 	}
 	for range links - nodes + 1 {
 		if a, b := rnd.IntN(nodes), rnd.IntN(nodes); a != b {
-			m.graph.connect(key(a), key(b), weight(time.Duration(1000+rnd.IntN(100_000))*time.Microsecond))
+			m.graph.connect(key(a), key(b), weight(perHop+time.Duration(1000+rnd.IntN(100_000))*time.Microsecond))
 		}
 	}
 	return m
 }
 
+func BenchmarkDisjoint(b *testing.B) {
+	m := big(10_000, 50_000)
+	for _, k := range []int{1, 2, 3} {
+		b.Run(fmt.Sprint(k), func(b *testing.B) {
+			rnd := rand.New(rand.NewPCG(5, 6))
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = m.Disjoint(Query{Src: key(100 + rnd.IntN(9_900)), Dst: key(1 + rnd.IntN(70))}, k)
+			}
+		})
+	}
+}
+
 func BenchmarkPath(b *testing.B) {
 	for _, size := range [][2]int{{1000, 5000}, {10_000, 50_000}} {
 		m := big(size[0], size[1])
-		for name, q := range map[string]Query{"any": {}, "min9": {MinHops: 9}, "max5": {MaxHops: 5}, "via2": {Via: keys(77, 99)}} {
+		for name, q := range map[string]Query{"any": {}, "min9": {MinHops: 9}, "max5": {MaxHops: 5}, "via2": {Via: keys(77, 99)}, "beside": {Beside: keys(1, 2, 3, 4, 5)}} {
 			b.Run(fmt.Sprintf("%d/%s", size[0], name), func(b *testing.B) {
 				rnd := rand.New(rand.NewPCG(5, 6))
 				b.ReportAllocs()

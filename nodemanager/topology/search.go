@@ -17,7 +17,7 @@ const (
 
 // label is a partial path from the source: its last node and the label before.
 type label struct {
-	g      *graph
+	v      *view
 	prior  *label
 	node   int32
 	hops   int32
@@ -39,37 +39,38 @@ type target struct {
 }
 
 type finder struct {
-	g       *graph
+	v       *view
 	q       Query
 	targets []target
 	open    heap[*label]
 	kept    map[place][]*label
+	dropped bool // a partial path for want of room
 }
 
 // search is A* over partial paths with dominance: of two that end at the same node after
 // as many links and targets, one falls away if it costs no less and passed everything that
 // the other passed. What remains is estimated as the way through the targets to come,
 // were nodes allowed twice. Returns nil when there is no path through all targets in
-// their order under the query's conditions.
-func search(g *graph, q Query, src int32, through []int32) []identity.PubKey {
-	f := &finder{g: g, q: q, targets: targets(g, through), kept: make(map[place][]*label)}
-	f.push(&label{g: g, node: src})
+// their order under the query's conditions; gaveUp: or when a bound was met before all was seen.
+func search(v *view, q Query, src int32, through []int32) (path []identity.PubKey, gaveUp bool) {
+	f := &finder{v: v, q: q, targets: targets(v, through), kept: make(map[place][]*label)}
+	f.push(&label{v: v, node: src})
 	for steps := 0; f.open.len() > 0 && steps < maxSteps; steps++ {
 		l := f.open.pop()
 		if int(l.stage) == len(through) {
-			return l.path()
+			return l.path(), false
 		}
 		if f.keep(l) {
 			f.extend(l)
 		}
 	}
-	return nil
+	return nil, f.open.len() > 0 || f.dropped
 }
 
-func targets(g *graph, through []int32) []target {
+func targets(v *view, through []int32) []target {
 	list := make([]target, len(through))
 	for i := len(list) - 1; i >= 0; i-- {
-		t := target{node: through[i], dist: distances(g, through[i], nobody), least: fewest(g, through[i])}
+		t := target{node: through[i], dist: distances(v, through[i], nobody), least: fewest(v, through[i])}
 		if i+1 < len(list) {
 			next := list[i+1]
 			t.after = min(next.dist[t.node]+next.after, far)
@@ -110,6 +111,7 @@ func (f *finder) keep(l *label) bool {
 	p := place{l.node, l.hops, l.stage}
 	rivals := f.kept[p]
 	if len(rivals) >= maxLabels {
+		f.dropped = true
 		return false
 	}
 	for _, r := range rivals { // popped earlier, so none costs more
@@ -142,11 +144,11 @@ func passes(l *label, node int32) bool {
 
 // extend takes every step from the end of l that can still meet the query.
 func (f *finder) extend(l *label) {
-	for _, e := range f.g.edges[l.node] {
+	for _, e := range f.v.edges[l.node] {
 		if passes(l, e.to) {
 			continue
 		}
-		next := &label{g: f.g, prior: l, node: e.to, hops: l.hops + 1, stage: l.stage, weight: l.weight + e.weight}
+		next := &label{v: f.v, prior: l, node: e.to, hops: l.hops + 1, stage: l.stage, weight: l.weight + f.v.weigh(l.node, e)}
 		switch i := f.targetOf(e.to); {
 		case i < 0:
 		case i != int(l.stage):
@@ -167,7 +169,7 @@ func (f *finder) targetOf(node int32) int {
 func (l *label) path() []identity.PubKey {
 	path := make([]identity.PubKey, l.hops+1)
 	for ; l != nil; l = l.prior {
-		path[l.hops] = l.g.keys[l.node]
+		path[l.hops] = l.v.keys[l.node]
 	}
 	return path
 }

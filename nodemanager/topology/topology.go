@@ -1,18 +1,22 @@
 // Package topology is the manager's picture of the network: which nodes have a link, and
 // what the best path between two of them is.
 //
-// A link counts when both ends report it, at the worse of the two round trips: one node
-// alone can neither invent a link nor make one look better.
+// A link counts when both ends report it, at the worse of what they say of each figure: one
+// node alone can neither invent a link nor make one look better.
 //
 //	m := topology.New()
 //	m.Report(a, []topology.Link{{Peer: b, RTT: time.Millisecond}})
 //	m.Report(b, []topology.Link{{Peer: a, RTT: time.Millisecond}})
 //	path, err := m.Path(topology.Query{Src: a, Dst: b})
+//	apart, err := m.Disjoint(topology.Query{Src: a, Dst: b}, 3)
+//
+// What a link costs is in cost.go. Path and Disjoint are pure functions of the links and the query.
 package topology
 
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,17 +24,13 @@ import (
 	"github.com/skycoin/viscript/node/identity"
 )
 
-// Costs. A path's cost is the sum over its links of round trip and perHop.
-const (
-	perHop     = 500 * time.Microsecond // what a relay costs beyond the wire; prefers fewer hops where links are fast
-	unmeasured = 100 * time.Millisecond // taken for a link whose round trip neither end knows
-	maxRTT     = 10 * time.Second       // more is taken for this
-)
-
 // Link is one end's word on a link.
 type Link struct {
 	Peer      identity.PubKey
 	RTT       time.Duration // 0: not measured
+	Jitter    time.Duration
+	Loss      uint32 // per million
+	Capacity  uint64 // bytes a second; 0: not known
 	Up        time.Time
 	SentBytes uint64
 	RecvBytes uint64
@@ -39,11 +39,11 @@ type Link struct {
 
 // Edge is a link that both ends report; A is the smaller key.
 type Edge struct {
-	A, B    identity.PubKey
-	RTT     time.Duration // the worse one; 0: not measured
-	AtA     Link          // what A says
-	AtB     Link          // what B says
-	Carrier string        // what A says
+	A, B identity.PubKey
+	Metrics
+	AtA     Link   // what A says
+	AtB     Link   // what B says
+	Carrier string // what A says
 }
 
 // Map is the network as reported. Safe for concurrent use.
@@ -82,7 +82,7 @@ func (m *Map) Report(from identity.PubKey, links []Link) {
 	}
 	for peer, l := range said {
 		if back, both := m.reports[peer][from]; both {
-			m.graph.connect(from, peer, weight(worse(l.RTT, back.RTT)))
+			m.graph.connect(from, peer, weight(worse(l, back).Cost()))
 		}
 	}
 }
@@ -110,6 +110,56 @@ func (m *Map) Path(q Query) ([]identity.PubKey, error) {
 	return find(&m.graph, q)
 }
 
+// Disjoint returns one to k paths of a query, the cheapest first; see there what disjoint means.
+// k is 1 to MaxDisjoint. Errors as Path.
+func (m *Map) Disjoint(q Query, k int) ([][]identity.PubKey, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return disjoint(&m.graph, q, k)
+}
+
+// Cost is what a path costs now; ok is false when a link of it does not count any more.
+func (m *Map) Cost(path []identity.PubKey) (cost time.Duration, ok bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for i := 1; i < len(path); i++ {
+		w, there := m.graph.weightOf(path[i-1], path[i])
+		if !there {
+			return 0, false
+		}
+		cost += costOf(w)
+	}
+	return cost, len(path) > 1
+}
+
+// Missing returns the first link of a path that does not count now.
+func (m *Map) Missing(path []identity.PubKey) (a, b identity.PubKey, missing bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for i := 1; i < len(path); i++ {
+		if _, there := m.graph.weightOf(path[i-1], path[i]); !there {
+			return path[i-1], path[i], true
+		}
+	}
+	return a, b, false
+}
+
+// Metrics returns the figures of a link, if it counts.
+func (m *Map) Metrics(a, b identity.PubKey) (Metrics, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	l, one := m.reports[a][b]
+	back, two := m.reports[b][a]
+	return worse(l, back), one && two
+}
+
+// Peers returns whom a node says it has links to, in no order.
+func (m *Map) Peers(node identity.PubKey) []identity.PubKey {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Collect(maps.Keys(m.reports[node]))
+}
+
 // Degree returns how many links of a node count.
 func (m *Map) Degree(node identity.PubKey) int {
 	m.mu.RLock()
@@ -129,7 +179,7 @@ func (m *Map) Edges() []Edge {
 		for b, l := range said {
 			back, both := m.reports[b][a]
 			if both && bytes.Compare(a[:], b[:]) < 0 {
-				list = append(list, Edge{A: a, B: b, RTT: worse(l.RTT, back.RTT), AtA: l, AtB: back, Carrier: l.Carrier})
+				list = append(list, Edge{A: a, B: b, Metrics: worse(l, back), AtA: l, AtB: back, Carrier: l.Carrier})
 			}
 		}
 	}
@@ -138,26 +188,3 @@ func (m *Map) Edges() []Edge {
 	})
 	return list
 }
-
-// worse is the longer of two round trips, 0 when one end has not measured yet.
-func worse(a, b time.Duration) time.Duration {
-	if a <= 0 || b <= 0 {
-		return 0
-	}
-	return max(a, b)
-}
-
-// weight is what a link adds to a path: its cost in microseconds, 500 to 10,000,500, above
-// hopBits bits that count links. Sums of weights so compare by cost and then by links; a
-// path of a million links of the dearest kind still fits.
-func weight(rtt time.Duration) int64 {
-	if rtt <= 0 {
-		rtt = unmeasured
-	}
-	return (min(rtt, maxRTT)+perHop).Microseconds()<<hopBits | 1
-}
-
-const hopBits = 20
-
-// hops is the number of links in a sum of weights.
-func hops(w int64) int { return int(w & (1<<hopBits - 1)) }

@@ -92,8 +92,8 @@ func checkGraph(t *testing.T, m *Map) {
 	t.Helper()
 	want := make(map[[2]identity.PubKey]int64)
 	for _, e := range m.Edges() {
-		want[[2]identity.PubKey{e.A, e.B}] = weight(e.RTT)
-		want[[2]identity.PubKey{e.B, e.A}] = weight(e.RTT)
+		want[[2]identity.PubKey{e.A, e.B}] = weight(e.Metrics.Cost())
+		want[[2]identity.PubKey{e.B, e.A}] = weight(e.Metrics.Cost())
 	}
 	n := 0
 	for i, list := range m.graph.edges {

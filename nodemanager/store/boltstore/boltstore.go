@@ -25,6 +25,9 @@ const fileMode = 0o600
 // ErrLocked: another process holds the file.
 var ErrLocked = errors.New("boltstore: in use by another process")
 
+// batchDelay is how long a change waits for others to share the disk's answer with.
+const batchDelay = 2 * time.Millisecond
+
 // bucket is the one bucket of the file.
 func bucket() []byte { return []byte("store") }
 
@@ -49,6 +52,7 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the store %s: %w", path, err)
 	}
+	db.MaxBatchDelay = batchDelay
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(bucket())
 		return err
@@ -106,12 +110,12 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	return s.Batch(ctx, []store.Op{{Key: key}})
 }
 
-// Batch implements store.Store; it waits for the disk.
+// Batch implements store.Store; it waits for the disk, which batches that come together wait for together.
 func (s *Store) Batch(ctx context.Context, ops []store.Op) error {
 	if err := errors.Join(ctx.Err(), store.CheckOps(ops)); err != nil {
 		return err
 	}
-	return closed(s.db.Update(func(tx *bbolt.Tx) error {
+	return closed(s.db.Batch(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucket())
 		for _, op := range ops {
 			if err := change(b, op); err != nil {
