@@ -114,6 +114,9 @@
 //	app.stop, app.kill {id}               StopReport
 //	app.restart {id}                      App, with the same id
 //	app.wait_ready {id}                   {}
+//	app.await {id, on}                    {}
+//	app.request {id}                      what app.start took
+//	app.set_policy {id, request}          {}
 //	app.commands {id}                     [Command]
 //	app.tell    {id, args: [name, ...]}   what the command answered
 //	app.logs    {id, lines?, follow?}     output ..., then {}

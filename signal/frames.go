@@ -110,7 +110,7 @@ func (f *Frames) Send(msg []byte) error {
 	if len(msg) == 0 || len(msg) > MaxFrame {
 		return fmt.Errorf("%w: %d bytes to send, limit %d", ErrFrameSize, len(msg), MaxFrame)
 	}
-	header := binary.BigEndian.AppendUint32(make([]byte, 0, headerLen), uint32(len(msg)))
+	header := appendLength(make([]byte, 0, headerLen), msg)
 	f.writeMu.Lock()
 	defer f.writeMu.Unlock()
 	var late time.Time
@@ -128,6 +128,11 @@ func (f *Frames) Send(msg []byte) error {
 	}
 	return err
 }
+
+// AppendFrame appends msg as Send writes it, for what has to be written with something beside.
+func AppendFrame(b, msg []byte) []byte { return append(appendLength(b, msg), msg...) }
+
+func appendLength(b, msg []byte) []byte { return binary.BigEndian.AppendUint32(b, uint32(len(msg))) }
 
 // Close closes the connection; a Recv and a Send under way fail. Idempotent.
 func (f *Frames) Close() error {

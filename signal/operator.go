@@ -101,6 +101,24 @@ func (o *Operator) WaitReady(ctx context.Context, id ID) error {
 	return o.call(ctx, MethodAppWaitReady, AppParams{ID: id}, nil, nil)
 }
 
+// Await waits until an app has met a condition in its current run, or fails when it will not.
+func (o *Operator) Await(ctx context.Context, id ID, on Condition) error {
+	return o.call(ctx, MethodAppAwait, AwaitParams{ID: id, On: on}, nil, nil)
+}
+
+// Request returns what an app was started with, or what the last SetPolicy said.
+func (o *Operator) Request(ctx context.Context, id ID) (StartRequest, error) {
+	var r StartRequest
+	err := o.call(ctx, MethodAppRequest, AppParams{ID: id}, &r, nil)
+	return r, err
+}
+
+// SetPolicy replaces what an app was started with, and what the daemon after this one knows of it. Its Policy and
+// Daemon count at once (a ready probe from the next start on), the rest from the next start on.
+func (o *Operator) SetPolicy(ctx context.Context, id ID, r StartRequest) error {
+	return o.call(ctx, MethodAppSetPolicy, SetPolicyParams{ID: id, Request: r}, nil, nil)
+}
+
 // Reexec makes the daemon start itself anew from the program that is on the disk now, under
 // its pid. Apps run on. It returns when the daemon has agreed, before it happens.
 func (o *Operator) Reexec(ctx context.Context) error {

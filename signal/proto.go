@@ -50,6 +50,9 @@ const (
 	MethodAppKill      = "app.kill"       // AppParams -> StopReport
 	MethodAppRestart   = "app.restart"    // AppParams -> App
 	MethodAppWaitReady = "app.wait_ready" // AppParams -> {}
+	MethodAppAwait     = "app.await"      // AwaitParams -> {}
+	MethodAppRequest   = "app.request"    // AppParams -> StartRequest
+	MethodAppSetPolicy = "app.set_policy" // SetPolicyParams -> {}
 	MethodAppCommands  = "app.commands"   // AppParams -> []Command
 	MethodAppTell      = "app.tell"       // TellParams -> the command's result as it is
 	MethodAppLogs      = "app.logs"       // LogsParams -> {}; before the answer: MethodOutput notifications
@@ -184,6 +187,18 @@ type CommandResult struct {
 // AppParams names one app.
 type AppParams struct {
 	ID ID `json:"id"`
+}
+
+// AwaitParams asks to be told when an app has met a condition: started, ready, healthy or exited.
+type AwaitParams struct {
+	ID ID        `json:"id"`
+	On Condition `json:"on"`
+}
+
+// SetPolicyParams replaces what an app was started with.
+type SetPolicyParams struct {
+	ID      ID           `json:"id"`
+	Request StartRequest `json:"request"`
 }
 
 // TellParams gives an app a command: Args[0] is its name.

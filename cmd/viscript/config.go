@@ -151,6 +151,8 @@ func (r *configReader) settings(n *yaml.Node) error {
 			s.RunHeadless, err = r.truth(k, v)
 		case "stopAllOnExit":
 			s.StopAll, err = r.truth(k, v)
+		case "watchConfig":
+			s.WatchConfig, err = r.truth(k, v)
 		case "metrics":
 			if s.Metrics, err = r.text(k, v); err == nil && s.Metrics != "" {
 				if bad := metrics.CheckAddr(s.Metrics); bad != nil {

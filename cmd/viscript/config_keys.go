@@ -91,6 +91,7 @@ var (
 		{"verifyParsingByPrinting", "print the words of each line before it runs", "false"},
 		{"runHeadless", "never open a window, as --headless", "false"},
 		{"stopAllOnExit", "apps with daemon: true end with the daemon too, instead of going on without it", "false"},
+		{"watchConfig", "reload this file whenever it changes, as reload --watch on", "false"},
 		{"metrics", "loopback address where Prometheus finds /metrics, as --metrics; empty: off", "\"\""},
 	}
 )

@@ -193,7 +193,7 @@ func TestParseErrors(t *testing.T) {
 		{"apps: {a: {path: x}}\ngroups:\n  g:\n    - {app: a}\n    - {app: a}\n", `c.yaml:5: key "g": two members are called "a"; give each a ` + "`name`" + ` of its own`},
 		{"apps: {a: {path: x}}\ngroups:\n  g:\n    - {app: a, argv: []}\n", `c.yaml:4: key "argv": unknown in a member of group "g"; allowed: app, name, args`},
 		{"apps: {a: {path: x}}\ngroups:\n  g: []\n  g: []\n", `c.yaml:4: key "g": is there twice in groups, first in line 3`},
-		{"settings: {runheadless: true}\n", `c.yaml:1: key "runheadless": unknown in settings; allowed: verboseInput, verifyParsingByPrinting, runHeadless, stopAllOnExit, metrics`},
+		{"settings: {runheadless: true}\n", `c.yaml:1: key "runheadless": unknown in settings; allowed: verboseInput, verifyParsingByPrinting, runHeadless, stopAllOnExit, watchConfig, metrics`},
 		{"? [a]\n: b\n", `c.yaml:1: a key of the file is a list; allowed: text`},
 		{strings.Repeat("#", maxConfig+1), `c.yaml: the file is too large; allowed: 1048576 bytes`},
 	} {

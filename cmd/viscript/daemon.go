@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/signal/process"
 	"github.com/skycoin/viscript/signal/server"
 	"github.com/skycoin/viscript/viscript"
 	"github.com/skycoin/viscript/viscript/command"
@@ -110,7 +111,7 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 			return d.audit.Operator(who, method, params)
 		},
 		Env:    []string{envState + "=" + dir},
-		Speaks: isRole, StopAllOnExit: cfg.Settings.StopAll,
+		Speaks: isRole, StopAllOnExit: cfg.Settings.StopAll || o.stopAll, Cgroup: process.FindCgroup(),
 		Log: log,
 
 		Reexec: d.anew.agree, Inherited: handed, Keeper: keeperCommand(),
@@ -224,6 +225,9 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 // for ctx to end.
 func (d *daemon) attend(ctx context.Context) error {
 	d.greet()
+	if d.console.Config().Settings.WatchConfig {
+		d.console.Exec(ctx, signal.ExecRequest{Args: []string{"reload", "--watch", "on"}}, io.Discard, os.Stderr)
+	}
 	d.console.Autostart(ctx, d.stdout, os.Stderr)
 	if d.options.up != "" && !d.anew.handed { // the daemon before has done it
 		d.bringUp(ctx)

@@ -14,7 +14,7 @@ const (
 )
 
 type daemonOptions struct {
-	headless                           bool
+	headless, stopAll                  bool
 	config, state, signal, up, metrics string
 }
 

@@ -80,6 +80,7 @@ func rootCommand() (root *cobra.Command, began *bool) {
 	f.StringVar(&o.state, "state", "", "state `DIR`: sockets, logs, keys, history (default $XDG_STATE_HOME/viscript)")
 	f.StringVar(&o.signal, "signal", defaultSignal, "loopback `ADDR` where apps reach the signal server; \"none\": only its Unix socket")
 	f.StringVar(&o.up, "up", "", "start the apps of `GROUP`")
+	f.BoolVar(&o.stopAll, "stop-all", false, "apps with daemon: true end with the daemon too, as the setting stopAllOnExit")
 	f.StringVar(&o.metrics, "metrics", "", "loopback `ADDR` where Prometheus finds /metrics; \"none\": off (default the setting metrics, else off)")
 	config := configCommand()
 	config.AddCommand(systemdCommand())

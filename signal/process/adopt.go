@@ -95,6 +95,12 @@ func adoptAlone(at place, reader *Reader) (*Process, error) {
 		return p, nil
 	}
 	reapKeeper(r.Keeper) // ours, if it ended while this process took the place of the daemon before
+	if r.App.Pid == 0 {
+		if app, found := findStarted(r); found {
+			r.App = app
+			_ = at.writeRecord(r) // or the next one finds it in the same way
+		}
+	}
 	p := newProcess(at, r, reader)
 	go func() {
 		defer close(p.gone)
@@ -132,6 +138,8 @@ func (p *Process) judge() (*Ending, string) {
 	}
 	boot, err := bootID()
 	switch {
+	case err == nil && r.Boot != "" && r.App == (Identity{}) && r.Keeper.Start > 0:
+		return unknownEnding(r, "its keeper was killed as it was being started, and nothing runs that it started"), ""
 	case err != nil || r.Boot == "" || r.App.Pid <= 0 || r.App.Start == 0:
 		return nil, "its record does not say which process it is"
 	case boot != r.Boot:
@@ -175,4 +183,25 @@ func (p *Process) past(e Ending) {
 	if _, ok := p.at.readEnding(p.record); !ok {
 		_ = p.at.writeEnding(e)
 	}
+}
+
+// findStarted looks for the app of a record that its keeper could not complete: the process, first
+// of its session, that has the mark and began after the keeper.
+func findStarted(r Record) (app Identity, found bool) {
+	if boot, err := bootID(); err != nil || boot != r.Boot || r.Mark == "" || r.Keeper.Start == 0 {
+		return app, false
+	}
+	t, err := ReadTable()
+	if err != nil {
+		return app, false
+	}
+	for _, s := range t.byPid {
+		if s.Session != s.Pid || s.Start < r.Keeper.Start || !s.alive() || found && s.Start >= app.Start {
+			continue
+		}
+		if marked(s, r.Mark) {
+			app, found = Identity{s.Pid, s.Start}, true
+		}
+	}
+	return app, found
 }

@@ -5,6 +5,7 @@ package process
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -252,17 +253,36 @@ func marked(s Stat, mark string) bool {
 
 // SetWant records which state somebody asked for.
 func (p *Process) SetWant(ctx context.Context, w Want) error {
+	if err := p.amend(ctx, methodWant, w, func(r *Record) { r.Want = w }); err != nil {
+		return fmt.Errorf("process: noting that id %d shall be %s: %w", p.at.id, w, err)
+	}
+	return nil
+}
+
+// SetRequest records another Spec.Request, JSON, for who adopts the child. Record does not show it.
+func (p *Process) SetRequest(ctx context.Context, request []byte) error {
+	raw := json.RawMessage(request)
+	if err := p.amend(ctx, methodAsked, raw, func(r *Record) { r.Request = raw }); err != nil {
+		return fmt.Errorf("process: noting what id %d is started with: %w", p.at.id, err)
+	}
+	return nil
+}
+
+var errNoAnswer = errors.New("its keeper does not answer")
+
+// amend has the keeper change the record, or does it where there is none.
+func (p *Process) amend(ctx context.Context, method string, params any, change func(*Record)) error {
 	peer, custody, _ := p.keeper()
 	if peer != nil {
-		return peer.Call(ctx, methodWant, w, nil)
+		return peer.Call(ctx, method, params, nil)
 	}
 	if custody == Kept || custody == Unverified {
-		return fmt.Errorf("process: noting that id %d shall be %s: its keeper does not answer", p.at.id, w)
+		return errNoAnswer
 	}
 	r, err := p.at.readRecord()
 	if err != nil {
-		return fmt.Errorf("process: noting that id %d shall be %s: %w", p.at.id, w, err)
+		return err
 	}
-	r.Want = w
+	change(&r)
 	return p.at.writeRecord(r)
 }

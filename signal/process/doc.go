@@ -21,7 +21,9 @@
 // start time in this boot, its tree by parent, process group, session and the mark in
 // its first environment, and its exit code by its pidfd where the kernel tells. It holds
 // its output pipe open itself, so that it is not killed by its next line, and whoever
-// watches it reads on; only what the keeper had read and not yet written is lost. A process whose start time or boot differs from the record is a
+// watches it reads on; only what the keeper had read and not yet written is lost. A terminal lasts as long as somebody
+// holds its other side, so whoever watches holds that too: the child outlives its keeper, but not keeper
+// and watcher. A process whose start time or boot differs from the record is a
 // stranger: no signal goes to it. Whatever cannot be checked is left alone.
 //
 // What it is not: it decides nothing about restarts (Restarter counts, the caller acts) and

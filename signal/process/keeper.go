@@ -137,38 +137,60 @@ func sendAnswer(frames *signal.Frames, a startAnswer) error {
 }
 
 // start opens the socket and the output, starts the app and writes its record.
-func (k *keeper) start(p startParams) (err error) {
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("process: becoming a subreaper: %w", err)
-	}
-	if k.boot, err = bootID(); err != nil {
-		return err
-	}
-	own, err := readStat(os.Getpid())
-	if err != nil {
-		return fmt.Errorf("process: reading our own start time: %w", err)
-	}
-	if k.out, err = openOutput(p.Log, p.Caps, p.Pty, p.Size); err != nil {
-		return err
-	}
-	if k.socket, err = listen(k.at); err == nil {
+func (k *keeper) start(p startParams) error {
+	before, err := k.open(p)
+	if err == nil {
 		k.child, k.held, err = startChild(p, k.out.app)
 	}
 	if err != nil {
-		k.out.close()
+		if k.out != nil {
+			k.out.close()
+		}
 		k.closeSocket()
+		before()
 		return err
 	}
-	k.record = Record{
-		ID: p.ID, Boot: k.boot, Keeper: Identity{own.Pid, own.Start}, App: k.child.id, Started: k.child.started,
-		Want: Up, Log: p.Log, Mark: p.Mark, Pty: p.Pty, Pipe: k.out.pipeName(), Caps: p.Caps, Request: p.Request,
-	}
+	k.record.App, k.record.Started = k.child.id, k.child.started
 	k.out.start()
 	if err := k.at.writeRecord(k.record); err != nil {
 		// It runs: a daemon that comes later asks for the record over the socket.
 		k.out.say(fmt.Sprintf("[viscript: %v]", err))
 	}
 	return nil
+}
+
+// open prepares all but the app, and writes a record without it: should the keeper be killed before
+// it knows its app, whoever reads that looks for the app by its mark. before puts the record of
+// the run before back.
+func (k *keeper) open(p startParams) (before func(), err error) {
+	before = func() {}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return before, fmt.Errorf("process: becoming a subreaper: %w", err)
+	}
+	if k.boot, err = bootID(); err != nil {
+		return before, err
+	}
+	own, err := readStat(os.Getpid())
+	if err != nil {
+		return before, fmt.Errorf("process: reading our own start time: %w", err)
+	}
+	if k.out, err = openOutput(p.Log, p.Caps, p.Pty, p.Size); err != nil {
+		return before, err
+	}
+	if k.socket, err = listen(k.at); err != nil {
+		return before, err
+	}
+	k.record = Record{
+		ID: p.ID, Boot: k.boot, Keeper: Identity{own.Pid, own.Start}, Started: time.Now(),
+		Want: Up, Log: p.Log, Mark: p.Mark, Pty: p.Pty, Pipe: k.out.pipeName(), Caps: p.Caps, Request: p.Request,
+	}
+	old, err := k.at.readRecord()
+	before = func() { _ = remove(k.at.path(recordExt)) }
+	if err == nil {
+		before = func() { _ = k.at.writeRecord(old) }
+	}
+	_ = k.at.writeRecord(k.record) // a full disk is no reason not to start
+	return before, nil
 }
 
 // listen opens the socket of the id. The keeper's working folder is the run folder, so that

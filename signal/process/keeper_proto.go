@@ -22,11 +22,14 @@ const (
 	methodNext  = "next"  // notification, ladderParams: the question was in vain, go on with SIGTERM
 	methodHurry = "hurry" // notification, ladderParams: go to SIGKILL at once
 	methodWant  = "want"  // Want -> {}: written to the record
+	methodAsked = "asked" // what the app was started with, Spec.Request -> {}: written to the record
 	methodSay   = "say"   // notification, signal.LogParams: a line for the log
 	// attach: signal.WindowSize -> {}; before the answer, outputs, and over at their end.
 	methodAttach = "attach"
 	methodInput  = "input" // outputParams -> {}: typed at the terminal
 	methodSize   = "size"  // notification, signal.WindowSize
+	// terminal: -> {}; before the answer, once more as a notification with a descriptor (terminal.go)
+	methodTerminal = "terminal"
 
 	// To the daemon.
 	methodEnded = "ended" // Ending

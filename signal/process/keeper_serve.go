@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/skycoin/viscript/signal"
@@ -40,7 +41,7 @@ func (k *keeper) serve(frames *signal.Frames, daemon bool) {
 	var peer *signal.Peer
 	peer = signal.NewPeer(frames, signal.PeerOptions{
 		Handle: func(ctx context.Context, method string, params json.RawMessage) (any, error) {
-			return k.handle(ctx, peer, method, params)
+			return k.handle(ctx, peer, frames.Conn(), method, params)
 		},
 		Notify: k.heard,
 	})
@@ -70,8 +71,10 @@ func (k *keeper) enter(peer *signal.Peer, daemon bool) bool {
 	return true
 }
 
-func (k *keeper) handle(ctx context.Context, peer *signal.Peer, method string, params json.RawMessage) (any, error) {
+func (k *keeper) handle(ctx context.Context, peer *signal.Peer, conn net.Conn, method string, params json.RawMessage) (any, error) {
 	switch method {
+	case methodTerminal:
+		return struct{}{}, k.handTerminal(conn)
 	case methodState:
 		return k.state(peer), nil
 	case methodStop:
@@ -80,6 +83,8 @@ func (k *keeper) handle(ctx context.Context, peer *signal.Peer, method string, p
 		return decoded(params, func(ladderParams) (any, error) { return struct{}{}, k.wanted() })
 	case methodWant:
 		return decoded(params, func(w Want) (any, error) { return struct{}{}, k.want(w) })
+	case methodAsked:
+		return struct{}{}, k.amend(func(r *Record) { r.Request = slices.Clone(params) })
 	case methodAttach:
 		return decoded(params, func(size signal.WindowSize) (any, error) {
 			_ = k.out.resize(size)
@@ -164,13 +169,18 @@ func (k *keeper) flush(conns map[*signal.Peer]bool) {
 }
 
 func (k *keeper) want(w Want) error {
-	k.fileMu.Lock()
-	defer k.fileMu.Unlock()
 	if w != Up && w != Down {
 		return signal.Errorf(signal.CodeParams, "want %q: up or down", w)
 	}
+	return k.amend(func(r *Record) { r.Want = w })
+}
+
+// amend changes the record, on the disk first.
+func (k *keeper) amend(change func(*Record)) error {
+	k.fileMu.Lock()
+	defer k.fileMu.Unlock()
 	changed := k.record
-	changed.Want = w
+	change(&changed)
 	if err := k.at.writeRecord(changed); err != nil {
 		return err
 	}

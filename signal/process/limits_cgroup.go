@@ -27,11 +27,15 @@ type Cgroups struct {
 // cgroupMount is where version 2 is mounted on its own.
 const cgroupMount = "/sys/fs/cgroup"
 
+// daemonGroup is where the processes of a delegated cgroup go.
+const daemonGroup = "daemon"
+
 // maxCgroupFile bounds what is read of a file of a cgroup: a list of pids at most.
 const maxCgroupFile = 1 << 20
 
 // FindCgroup returns our own cgroup where somebody delegated it to us, otherwise "": it belongs
-// to our user, and for root, to whom all belong, systemd marked it (Delegate=yes).
+// to our user, and for root, to whom all belong, systemd marked it (Delegate=yes); and nobody else is
+// in it, as a shell is in that of a terminal's window.
 func FindCgroup() string {
 	text, err := readSmall("/proc/self/cgroup", maxStatus)
 	if err != nil {
@@ -39,11 +43,21 @@ func FindCgroup() string {
 	}
 	for line := range bytes.Lines(text) {
 		path, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("0::"))
-		if dir := filepath.Join(cgroupMount, string(path)); ok && delegated(dir) {
+		dir := filepath.Join(cgroupMount, string(path))
+		if above := filepath.Dir(dir); ok && filepath.Base(dir) == daemonGroup && delegated(above) {
+			return above // an earlier daemon went down, and this one began there
+		}
+		if ok && delegated(dir) && alone(dir) {
 			return dir
 		}
 	}
 	return ""
+}
+
+// alone tells whether we are the only process in a cgroup itself.
+func alone(dir string) bool {
+	pids, err := (&Cgroup{dir: dir}).Procs()
+	return err == nil && len(pids) == 1 && pids[0] == os.Getpid()
 }
 
 func delegated(dir string) bool {
@@ -102,7 +116,7 @@ func (c *Cgroups) enable(controller string) error {
 }
 
 func (c *Cgroups) moveDown() error {
-	leaf := &Cgroup{dir: filepath.Join(c.root, "daemon")}
+	leaf := &Cgroup{dir: filepath.Join(c.root, daemonGroup)}
 	if err := os.Mkdir(leaf.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -129,12 +143,17 @@ func (c *Cgroups) Make(name string) (*Cgroup, error) {
 	if name == "" || !plain {
 		return nil, fmt.Errorf("process: %q is no name of a cgroup", name)
 	}
-	g := &Cgroup{dir: filepath.Join(c.root, "app-"+name), controllers: c.controllers}
+	g := &Cgroup{dir: c.dir(name), controllers: c.controllers}
 	if err := os.Mkdir(g.dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("process: making a cgroup: %w", err)
 	}
 	return g, nil
 }
+
+func (c *Cgroups) dir(name string) string { return filepath.Join(c.root, "app-"+name) }
+
+// Remove takes the cgroup of an app away, if it has one; it fails with EBUSY while processes are in it.
+func (c *Cgroups) Remove(name string) error { return (&Cgroup{dir: c.dir(name)}).Remove() }
 
 // Cgroup is the cgroup of one app. Remove ends it.
 type Cgroup struct {

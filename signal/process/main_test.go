@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "keep" { // what Start runs
 		os.Exit(Keep())
 	}
+	if len(os.Args) > 1 && (os.Args[1] == "die-before" || os.Args[1] == "die-after") {
+		keepUntil(os.Args[1] == "die-after")
+	}
 	switch os.Getenv("HELPER") {
 	case "":
 		os.Setenv("GORACE", "atexit_sleep_ms=0") // for keepers

@@ -100,6 +100,7 @@ type Process struct {
 	missed   uint64 // bytes the log does not have
 	held     []Held
 	maxCPU   time.Duration
+	terminal *os.File      // the keeper's side of the child's terminal, held so that both outlive the keeper; nil: none
 	changed  chan struct{} // closed, and replaced, when custody or peer change
 }
 

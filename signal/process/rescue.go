@@ -16,10 +16,13 @@ type rescued struct{ *output }
 // rescueOutput looks for the pipe among the files of the tree and goes on with the log. It
 // starts goroutines that leave ends.
 func (p *Process) rescueOutput() rescued {
-	if p.record.Pipe == "" || p.record.Log == "" {
+	if p.record.Pipe == "" && !p.record.Pty || p.record.Log == "" {
 		return rescued{}
 	}
-	file := p.openPipeOfTree()
+	file := p.takeTerminal()
+	if file == nil && p.record.Pipe != "" {
+		file = p.openPipeOfTree()
+	}
 	if file == nil {
 		return rescued{}
 	}

@@ -22,7 +22,9 @@ const (
 func (p *Process) run(frames *signal.Frames) {
 	defer close(p.gone)
 	defer p.closePidfd()
+	defer p.closeTerminal()
 	for {
+		p.holdTerminal()
 		if frames != nil {
 			p.serve(frames)
 		}

@@ -49,6 +49,9 @@ func Start(s Spec) (*Process, error) {
 		}
 		frames.Close()
 		reapKeeper(Identity{Pid: pid})
+		if p := startedAll(at, err, pid, s.Reader); p != nil {
+			return p, nil
+		}
 	}
 	return nil, errors.Join(err, remove(at.path(lockExt)))
 }
@@ -61,6 +64,41 @@ func begin(at place, a startAnswer, reader *Reader, frames *signal.Frames) *Proc
 	p.verified(Kept)
 	go p.run(frames)
 	return p
+}
+
+var errKeeperGone = errors.New("its keeper ended or did not answer")
+
+// bornWait is how long a program whose keeper was killed may be on its way to its first
+// instruction, before which it does not have its mark.
+const bornWait = 200 * time.Millisecond
+
+// startedAll looks for what a keeper started that was killed before it could tell; nil: nothing.
+// The caller holds the lock.
+func startedAll(at place, err error, keeper int, reader *Reader) *Process {
+	if !errors.Is(err, errKeeperGone) {
+		return nil
+	}
+	for end := time.Now().Add(bornWait); ; time.Sleep(4 * lockLook) {
+		r, err := at.readRecord()
+		if err != nil || r.Keeper.Pid != keeper {
+			return nil
+		}
+		if s, readErr := readStat(keeper); readErr == nil && s.Start == r.Keeper.Start && s.alive() {
+			return nil // it only does not answer
+		}
+		if _, found := findStarted(r); found || r.App.Pid > 0 {
+			p, err := adoptAlone(at, reader)
+			if err == nil && p != nil {
+				_ = remove(at.path(socketExt))
+				_ = remove(at.path(lockExt))
+				return p
+			}
+			return nil
+		}
+		if time.Now().After(end) {
+			return nil
+		}
+	}
 }
 
 // startKeeper starts the keeper in a session of its own, with one end of a socket pair and
@@ -146,7 +184,7 @@ func converse(frames *signal.Frames, s Spec) (a startAnswer, err error) {
 		err = json.Unmarshal(frame, &a)
 	}
 	if err != nil {
-		return a, fmt.Errorf("process: starting %s: its keeper ended or did not answer (see %s): %w", s.Path, filepath.Join(s.Run, keeperLog), err)
+		return a, fmt.Errorf("process: starting %s: %w (see %s): %w", s.Path, errKeeperGone, filepath.Join(s.Run, keeperLog), err)
 	}
 	if a.Error != "" {
 		return a, errors.New(a.Error)

@@ -102,7 +102,7 @@ func (a *app) view() signal.App {
 		v.NextStart = &next
 	}
 	if a.run.alive() {
-		v.Pid = a.run.proc.Pid()
+		v.Pid, v.Limits = a.run.proc.Pid(), process.HeldText(a.run.proc.Held())
 		return v
 	}
 	ended, code := a.ended, a.exitCode

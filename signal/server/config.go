@@ -40,6 +40,10 @@ type Config struct {
 	Inherited Handed
 	// Keeper is a command that runs process.Keep; nil: this executable with the argument keep.
 	Keeper []string
+	// Cgroup is the folder of a cgroup of version 2 that was delegated to the daemon, below which
+	// apps with limits get cgroups of their own; empty, or one that cannot be used: limits
+	// hold as resource limits, as far as those go.
+	Cgroup string
 	// Audit is told what operators ask; nil: nobody.
 	Audit Audit
 	// Log takes the server's own doings; nil: nobody.

@@ -14,6 +14,7 @@ func isOperatorMethod(method string) bool {
 	switch method {
 	case signal.MethodAppStart, signal.MethodAppList, signal.MethodAppPing, signal.MethodAppUsage,
 		signal.MethodAppStop, signal.MethodAppKill, signal.MethodAppRestart, signal.MethodAppWaitReady,
+		signal.MethodAppAwait, signal.MethodAppRequest, signal.MethodAppSetPolicy,
 		signal.MethodAppCommands, signal.MethodAppTell, signal.MethodAppLogs, signal.MethodEvents, signal.MethodExec,
 		signal.MethodAppAttach, signal.MethodAppInput, signal.MethodReexec:
 		return true
@@ -29,6 +30,10 @@ func (c *conn) operate(ctx context.Context, method string, params json.RawMessag
 		return decoded(params, func(r signal.StartRequest) (any, error) { return s.Start(ctx, r) })
 	case signal.MethodAppList:
 		return s.listThatFits(ctx)
+	case signal.MethodAppAwait:
+		return decoded(params, func(r signal.AwaitParams) (any, error) { return struct{}{}, s.Await(ctx, r.ID, r.On) })
+	case signal.MethodAppSetPolicy:
+		return decoded(params, func(r signal.SetPolicyParams) (any, error) { return struct{}{}, s.SetPolicy(ctx, r.ID, r.Request) })
 	case signal.MethodAppTell:
 		return decoded(params, func(r signal.TellParams) (any, error) { return s.Tell(ctx, r.ID, r.Args) })
 	case signal.MethodAppLogs, signal.MethodEvents, signal.MethodExec, signal.MethodAppAttach:
@@ -52,6 +57,8 @@ func (c *conn) operate(ctx context.Context, method string, params json.RawMessag
 			return s.Restart(ctx, id)
 		case signal.MethodAppWaitReady:
 			return struct{}{}, s.WaitReady(ctx, id)
+		case signal.MethodAppRequest:
+			return s.Request(ctx, id)
 		case signal.MethodAppCommands:
 			return s.Commands(ctx, id)
 		}

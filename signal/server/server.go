@@ -29,6 +29,7 @@ type Server struct {
 	ids      *counter
 	events   *journal
 	procs    process.Reader
+	cgroups  *process.Cgroups // nil: none is delegated
 	gate     gate
 	refusals *rate.Limiter // of events and log lines about refused registrations
 
@@ -87,6 +88,11 @@ func (s *Server) open() (err error) {
 	}
 	if s.ids, err = openCounter(s.cfg.Dir); err != nil {
 		return err
+	}
+	if s.cfg.Cgroup != "" {
+		if s.cgroups, err = process.OpenCgroups(s.cfg.Cgroup); err != nil {
+			s.log.Warn("limits are not held by cgroups", "err", err)
+		}
 	}
 	if s.events, err = openJournal(s.cfg.Dir, s.log); err != nil {
 		return err

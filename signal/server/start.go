@@ -224,13 +224,54 @@ func (s *Server) spec(a *app, r *run) (spec process.Spec, err error) {
 		return spec, err
 	}
 	return process.Spec{
-		ID: uint64(a.id), Run: filepath.Join(s.cfg.Dir, runName),
+		Cgroup: s.cgroup(a),
+		ID:     uint64(a.id), Run: filepath.Join(s.cfg.Dir, runName),
 		Path: a.request().Path, Args: a.request().Args, Dir: a.request().Dir,
 		Env: env.list(), Log: a.log, Caps: a.request().Log, Pty: a.request().Pty,
 		Mark:   signal.EnvTokenFile + "=" + r.tokenFile,
 		Limits: a.request().Limits, Credential: account.Credential, StopSignal: stop, Ladder: s.ladder(a),
 		Request: request, Keeper: s.cfg.Keeper, Reader: &s.procs,
 	}, nil
+}
+
+// cgroup is for an app with limits, where there can be one.
+func (s *Server) cgroup(a *app) *process.Cgroup {
+	if s.cgroups == nil || a.request().Limits == (signal.Limits{}) {
+		return nil
+	}
+	g, err := s.cgroups.Make(fmt.Sprint(a.id))
+	if err != nil {
+		s.log.Warn("limits of an app are not held by a cgroup", "app", a.request().App, "id", a.id, "err", err)
+		return nil
+	}
+	return g
+}
+
+// leaveCgroup takes the cgroup of an ended run away, unless the next run has it already.
+func (s *Server) leaveCgroup(a *app, r *run) {
+	if s.cgroups == nil {
+		return
+	}
+	select {
+	case <-r.proc.Gone():
+	case <-r.left:
+		return
+	}
+	select {
+	case <-a.op:
+	case <-r.left:
+		return
+	}
+	defer func() { a.op <- struct{}{} }()
+	s.mu.Lock()
+	same := a.run == r
+	s.mu.Unlock()
+	if !same {
+		return
+	}
+	if err := s.cgroups.Remove(fmt.Sprint(a.id)); err != nil {
+		s.log.Warn("the cgroup of an app remains", "app", a.request().App, "id", a.id, "err", err)
+	}
 }
 
 // ladder is the app's own: its stop_timeout is for each of the polite rungs.
@@ -319,6 +360,7 @@ func (s *Server) watch(a *app, r *run) {
 		case <-r.proc.Done():
 			s.ended(a, r, r.proc.Exit())
 			s.hearReport(a, r)
+			s.leaveCgroup(a, r)
 			return
 		case <-r.left:
 			return

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -346,22 +347,39 @@ func (s *Server) Request(_ context.Context, id signal.ID) (signal.StartRequest, 
 	return *a.request(), nil
 }
 
-// SetPolicy replaces the request of an app. Its Policy and Daemon count at once, probes excepted; those, and the
-// rest, from the next start on.
-func (s *Server) SetPolicy(_ context.Context, id signal.ID, r signal.StartRequest) error {
+// SetPolicy replaces the request of an app, also for the daemon after this one. Its Policy and Daemon count at once,
+// probes excepted; those, and the rest, from the next start on.
+func (s *Server) SetPolicy(ctx context.Context, id signal.ID, r signal.StartRequest) error {
 	if err := checkRequest(r); err != nil {
 		return signal.Errorf(signal.CodeParams, "app %d: %v", id, err)
 	}
+	proc, err := s.replaceRequest(id, r)
+	if err != nil {
+		return err
+	}
+	request, err := json.Marshal(r)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, wantTime)
+		defer cancel()
+		err = proc.SetRequest(ctx, request)
+	}
+	if err != nil { // it counts all the same, as long as this daemon lives
+		s.log.Warn("a policy is not recorded", "app", r.App, "id", id, "err", err)
+	}
+	return nil
+}
+
+func (s *Server) replaceRequest(id signal.ID, r signal.StartRequest) (*process.Process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.apps[id]
 	if a == nil {
-		return noApp(id)
+		return nil, noApp(id)
 	}
 	if r.App != a.request().App {
-		return signal.Errorf(signal.CodeParams, "app %d is %q, not %q", id, a.request().App, r.App)
+		return nil, signal.Errorf(signal.CodeParams, "app %d is %q, not %q", id, a.request().App, r.App)
 	}
 	a.restarterLocked().SetPolicy(r.Policy)
 	a.asked.Store(&r)
-	return nil
+	return a.run.proc, nil
 }

@@ -319,6 +319,13 @@ func TestDaemonAndKeeperKilled(t *testing.T) {
 }
 
 // What cannot be verified is shown as that, and never signalled.
+func missing(text, part string) error {
+	if !strings.Contains(text, part) {
+		return errors.New("it has no " + part)
+	}
+	return nil
+}
+
 func TestUnverified(t *testing.T) {
 	t.Parallel() // it waits for others to reap
 	dir := t.TempDir()
@@ -333,6 +340,14 @@ func TestUnverified(t *testing.T) {
 	t.Cleanup(func() { stranger.Process.Kill(); stranger.Wait() })
 	keeper := parentOf(t, halted.Pid)
 	syscall.Kill(keeper, syscall.SIGSTOP)
+	eventually(t, "the keeper stands still", func() bool {
+		stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", keeper))
+		for _, path := range stats {
+			text, _ := os.ReadFile(path)
+			err = errors.Join(err, missing(string(text), ") T "))
+		}
+		return err == nil && len(stats) > 0
+	})
 	for _, v := range []sig.App{broken, reused} {
 		syscall.Kill(parentOf(t, v.Pid), syscall.SIGKILL)
 	}

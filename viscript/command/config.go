@@ -58,6 +58,7 @@ type Settings struct {
 	VerifyParsing bool   // print the words of each line before it is run
 	RunHeadless   bool   // as --headless
 	StopAll       bool   // apps with daemon: true end with the daemon too
+	WatchConfig   bool   // reload when the file changes
 	Metrics       string // where Prometheus finds the daemon's numbers, HOST:PORT on a loopback address; "" off
 }
 

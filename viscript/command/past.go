@@ -85,6 +85,9 @@ func waits(a signal.App, now time.Time) (rows [][]string) {
 		}
 		rows = append(rows, []string{"next start", text + " (" + a.NextStart.Local().Format(time.DateTime) + ")"})
 	}
+	if a.Limits != "" {
+		rows = append(rows, []string{"limits", a.Limits})
+	}
 	if a.LogDropped > 0 {
 		rows = append(rows, []string{"output lost", size(a.LogDropped) + ": the disk was full or slow"})
 	}
