@@ -23,7 +23,7 @@ type handler struct{ n *Node }
 // Install lays our part of a route. The client has verified that the manager signed it for us.
 func (h handler) Install(ctx context.Context, hop control.Hop) error {
 	n := h.n
-	spec := forward.Route{Key: forward.Key(hop.Route), Idle: hop.Idle}
+	spec := forward.Route{Key: forward.Key(hop.Route), Src: hop.Src, Idle: hop.Idle}
 	var err error
 	if spec.Prev, err = n.side(hop.Prev, hop.PrevIn, hop.PrevOut); err != nil {
 		return err
@@ -90,6 +90,7 @@ func (h handler) Remove(_ context.Context, r control.RouteKey) { h.n.table.Remov
 // Reroute is the manager's hint that a route which begins here should move.
 func (h handler) Reroute(_ context.Context, r control.RouteKey) {
 	h.n.log.Debug("a route should move", "route", r.String())
+	h.n.sessions.Improve(forward.Key(r))
 }
 
 // Neighbours replaces the neighbours that the manager names.
@@ -139,6 +140,17 @@ func (n *Node) routeOver(key forward.Key, initiator bool) {
 // linksChanged tells those whom a new or lost link concerns; it is link.Config.Changed.
 func (n *Node) linksChanged() {
 	n.manager.Kick()
+	n.sessions.Retry()
+}
+
+// moved is called after this host's addresses changed or it woke up; it is link.Config.Moved.
+func (n *Node) moved() {
+	if addrs, err := advertised(n.cfg.Public, n.links.Addr()); err != nil {
+		n.log.Warn("finding our addresses again", "err", err)
+	} else {
+		n.addrs.Store(&addrs)
+	}
+	n.manager.Reconnect()
 	n.sessions.Retry()
 }
 

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -46,7 +47,7 @@ type Config struct {
 type Node struct {
 	cfg      Config
 	log      *slog.Logger
-	addrs    []string
+	addrs    atomic.Pointer[[]string] // under which others reach our links; changes when the host moves
 	links    *link.Neighbours
 	table    *forward.Table
 	sessions *session.Host
@@ -75,12 +76,15 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	})
 	n.links, err = link.Listen(ctx, link.Config{
 		Key: cfg.Key, Network: cfg.Network, Listen: cfg.Listen, Guard: secure.NewGuard(secure.GuardConfig{}),
-		Receive: n.table.Receiver, KeyAt: n.manager.KeyAt, Changed: n.linksChanged, Log: cfg.Log.With("part", "link"),
+		Receive: n.table.Receiver, KeyAt: n.manager.KeyAt, Changed: n.linksChanged, Moved: n.moved, Admit: n.manager.Member,
+		Log: cfg.Log.With("part", "link"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	if n.addrs, err = advertised(cfg.Public, n.links.Addr()); err == nil {
+	addrs, err := advertised(cfg.Public, n.links.Addr())
+	if err == nil {
+		n.addrs.Store(&addrs)
 		n.apps, err = apphost.Listen(cfg.AppPort, mesh{n}, cfg.Log.With("part", "app"))
 	}
 	if err != nil {
@@ -157,7 +161,7 @@ func interfaceAddrs(port string) ([]string, error) {
 
 // self is what we register with the manager.
 func (n *Node) self() control.NodeRecord {
-	return control.NodeRecord{Key: n.cfg.Key.Public(), Name: n.cfg.Name, Addrs: n.addrs, Connect: n.cfg.Connect}
+	return control.NodeRecord{Key: n.cfg.Key.Public(), Name: n.cfg.Name, Addrs: *n.addrs.Load(), Connect: n.cfg.Connect}
 }
 
 // linkReports is our word on our links.
@@ -166,7 +170,7 @@ func (n *Node) linkReports() []control.LinkReport {
 	reports := make([]control.LinkReport, len(infos))
 	for i, l := range infos {
 		reports[i] = control.LinkReport{
-			Peer: l.Peer, RTT: l.RTT, Jitter: 0, Loss: 0, Capacity: 0,
+			Peer: l.Peer, RTT: l.RTT, Jitter: l.Jitter, Loss: l.Loss, Capacity: l.Capacity,
 			Up: l.Since, SentBytes: l.SentBytes, RecvBytes: l.RecvBytes, Carrier: l.Carrier,
 		}
 	}

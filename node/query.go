@@ -26,7 +26,7 @@ type Info struct {
 // Info returns a summary.
 func (n *Node) Info() Info {
 	return Info{
-		Key: n.cfg.Key.Public(), Name: n.cfg.Name, Addrs: n.addrs, AppPort: n.cfg.AppPort, Connect: n.cfg.Connect,
+		Key: n.cfg.Key.Public(), Name: n.cfg.Name, Addrs: *n.addrs.Load(), AppPort: n.cfg.AppPort, Connect: n.cfg.Connect,
 		Manager: n.manager.Status(), Links: len(n.links.Links()), Routes: len(n.table.Routes()),
 		Sessions: len(n.sessions.Sessions()), Listening: n.apps.Listening(),
 	}

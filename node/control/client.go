@@ -99,6 +99,9 @@ func (c *Client) Run(ctx context.Context) error {
 // Status says whether the node is registered now.
 func (c *Client) Status() Status { return c.up.Status() }
 
+// Reconnect gives up the connection, if there is one, and makes a new one: our address has changed.
+func (c *Client) Reconnect() { c.up.reset() }
+
 // Kick makes the client report its links now. It does not wait; kicks that come together
 // make one report.
 func (c *Client) Kick() {

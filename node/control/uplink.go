@@ -96,6 +96,16 @@ func (u *uplink) report(err error) {
 	}
 }
 
+// reset ends the connection that is up; run dials again.
+func (u *uplink) reset() {
+	u.mu.Lock()
+	p := u.peer
+	u.mu.Unlock()
+	if p != nil {
+		p.Close()
+	}
+}
+
 // once dials, makes the connection useful, and returns when it ended.
 func (u *uplink) once(ctx context.Context) error {
 	dctx, cancel := context.WithTimeout(ctx, dialTimeout)
