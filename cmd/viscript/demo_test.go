@@ -328,7 +328,7 @@ func (d *demo) inspectLogs(t *testing.T) {
 }
 
 // eventuallyTrue waits until check is content.
-func eventuallyTrue(t *testing.T, what string, check func() error) {
+func eventuallyTrue(t testing.TB, what string, check func() error) {
 	t.Helper()
 	var err error
 	for end := time.Now().Add(2 * patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {

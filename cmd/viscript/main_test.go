@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"viscript": func() { os.Exit(run(os.Args)) },
 		"speaker":  speaker,
+		"wan":      wan,
+		"flooder":  flooder,
 	})
 }
 
