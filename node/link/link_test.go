@@ -326,7 +326,8 @@ func TestWrongKeyOrNetworkGetsNoLink(t *testing.T) {
 
 func TestHostileBytesOnTheLinkPort(t *testing.T) {
 	b := newStation(t, true, nil)
-	for _, garbage := range []string{"GET / HTTP/1.1\r\n\r\n", "\x00", "\xff\xff\xff\xff\xff\xff", string(make([]byte, 4096))} {
+	who := "\x00\x80skywho/1" + string(make([]byte, 120)) // what services answer
+	for _, garbage := range []string{who, "GET / HTTP/1.1\r\n\r\n", "\x00", "\xff\xff\xff\xff\xff\xff", string(make([]byte, 4096))} {
 		nc, err := net.Dial("tcp", b.Addr().String())
 		if err != nil {
 			t.Fatal(err)

@@ -51,6 +51,33 @@ func TestLinkInMemory(t *testing.T) {
 	})
 }
 
+// TestUrgentOnASlowLink: at 1 MiB/s a full write of 128 KiB would hold everything up for an eighth of a second.
+func TestUrgentOnASlowLink(t *testing.T) {
+	inMemory(t, 1<<20, func(t *testing.T, _ *linktest.Network, _ *linktest.Host, a, b *station) {
+		l := a.Link(b.key.Public())
+		for i := range 400 {
+			l.Send(record(1, uint64(i), 10<<10))
+		}
+		time.Sleep(time.Second)
+		began := time.Now()
+		l.Send(typed(wire.Control, 1, 7777, 50))
+		eventually(t, "the control record", func() bool {
+			k := b.sink(a)
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			for _, rec := range k.got {
+				if t, _, _, _ := wire.ParseHeader(rec[wire.LenLen:]); t == wire.Control {
+					return true
+				}
+			}
+			return false
+		})
+		if took := time.Since(began); took > 60*time.Millisecond {
+			t.Errorf("a control record took %v past 3 MiB of data", took)
+		}
+	})
+}
+
 // TestSilence cuts the network without a word.
 func TestSilence(t *testing.T) {
 	for name, c := range map[string]struct {

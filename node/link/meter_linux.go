@@ -19,9 +19,10 @@ const (
 type meter struct {
 	figures
 	raw          syscall.RawConn // nil: no TCP socket
-	usual        string          // congestion control that the socket began with
+	usual        string          // congestion control of short paths: the system's, unless that is BBR
 	bbr          bool
 	refused      bool // the kernel does not let us choose
+	lowat        int
 	sent, resent uint32
 }
 
@@ -30,15 +31,26 @@ func (m *meter) init(raw syscall.RawConn) {
 		return
 	}
 	raw.Control(func(fd uintptr) {
-		name, err := unix.GetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION)
-		if err == nil {
-			m.raw, m.usual = raw, name
+		name, err := congestion(fd)
+		if err != nil {
+			return
 		}
+		for _, other := range []string{"cubic", "reno"} {
+			if name == bbr && unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, other) == nil {
+				name = other
+			}
+		}
+		m.raw, m.usual, m.lowat = raw, name, notSentLowat
 	})
 }
 
-// measure takes the figures; rtt is the link's own measurement, used until TCP has one.
-func (m *meter) measure(rtt time.Duration) {
+func congestion(fd uintptr) (name string, err error) {
+	return unix.GetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+}
+
+// measure takes the figures; rtt is the link's own measurement, used until TCP has one. The kernel shall hold no more
+// than batch bytes unsent.
+func (m *meter) measure(rtt time.Duration, batch int) {
 	if m.raw == nil {
 		return
 	}
@@ -53,6 +65,9 @@ func (m *meter) measure(rtt time.Duration) {
 			rtt = shortest
 		}
 		m.choose(int(fd), rtt)
+		if batch != m.lowat && unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, batch) == nil {
+			m.lowat = batch
+		}
 	})
 }
 

@@ -89,7 +89,7 @@ func (l *Link) ping(now time.Duration) {
 	stamp := max(int64(now), 1)
 	l.asked.Store(stamp)
 	l.SendControl(wire.LinkPing, 0, binary.BigEndian.AppendUint64(nil, uint64(stamp)))
-	l.meter.measure(l.RTT())
+	l.meter.measure(l.RTT(), int(l.out.batch.Load()))
 }
 
 // stir notes that a route uses the link, and wakes the prober of an idle one.

@@ -5,14 +5,20 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/skycoin/viscript/node/wire"
 )
 
-// maxWrite is how many bytes one write takes; larger ones gained nothing.
-const maxWrite = 128 << 10
+// How many bytes one write takes. Larger ones gained nothing; on slow paths they would make urgent records wait,
+// so a write that takes long makes the next ones smaller.
+const (
+	maxWrite  = 128 << 10
+	minWrite  = 16 << 10
+	longWrite = 20 * time.Millisecond
+)
 
 // maxEcho bounds the pings and answers that wait, in bytes: a neighbour may ask for as many as it likes.
 const maxEcho = 4 << 10
@@ -36,6 +42,8 @@ type sender struct {
 	small   []byte // where one record of the link's own is built
 	q       queues
 
+	batch atomic.Int64 // bytes of one write now, minWrite to maxWrite; the writing goroutine sets it
+
 	try func(fd uintptr) bool // one attempt to write buf; made once, so that it costs no allocation
 	buf []byte                // in and out of try
 	n   int
@@ -49,6 +57,7 @@ func (s *sender) init(l *Link, key ratchet) {
 	s.l, s.key = l, key
 	s.wake.L = &s.mu
 	s.q.init()
+	s.batch.Store(maxWrite)
 	s.try = func(fd uintptr) bool {
 		for {
 			s.n, s.err = writeTo(fd, s.buf)
@@ -236,12 +245,25 @@ func (s *sender) run() {
 		if !ok {
 			return
 		}
+		began := s.l.now()
 		err := s.writeAll(*buf)
+		s.adapt(len(*buf), s.l.now()-began)
 		writeBufs.Put(buf)
 		if err != nil {
 			s.l.close(err)
 			return
 		}
+	}
+}
+
+// adapt chooses the size of the next writes by what this one took.
+func (s *sender) adapt(n int, took time.Duration) {
+	batch := int(s.batch.Load())
+	switch {
+	case took > longWrite && batch > minWrite:
+		s.batch.Store(int64(batch / 2))
+	case took < longWrite/4 && batch < maxWrite && n >= batch:
+		s.batch.Store(int64(batch * 2))
 	}
 }
 
@@ -263,7 +285,7 @@ func (s *sender) next() (*[]byte, bool) {
 		b := append((*buf)[:0], s.tail...)
 		s.tail = s.tail[:0]
 		start := len(b)
-		b = s.q.pop(b, maxWrite, s.l.now())
+		b = s.q.pop(b, int(s.batch.Load()), s.l.now())
 		*buf = b
 		if len(b) > 0 {
 			s.mu.Unlock()

@@ -23,7 +23,8 @@ func (TCP) Watch(ctx context.Context, moved func(here []netip.Addr)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	signs := make(chan sign, 1)
 	ended := make(chan error, 1)
-	go func() { ended <- watchSystem(ctx, signs) }()
+	system := watchSystem() // here: a network namespace belongs to the thread
+	go func() { ended <- system(ctx, signs) }()
 	w := watch{moved: moved, at: time.Now()}
 	_, w.state = hostState()
 	err := w.run(ctx, signs, ended)
@@ -61,6 +62,9 @@ func hint(signs chan sign, s sign) {
 	}
 }
 
+// system sends a sign for each change that may matter, until ctx ends.
+type system func(ctx context.Context, signs chan sign) error
+
 // poll asks for a look at the addresses every two seconds, where the system announces nothing.
 func poll(ctx context.Context, signs chan sign) error {
 	for pause(ctx, 2*lookEvery) {
@@ -88,7 +92,7 @@ func (w *watch) run(ctx context.Context, signs <-chan sign, ended <-chan error) 
 		case err := <-ended:
 			return err
 		case now := <-tick.C:
-			if slept(w.at, now) {
+			if slept(now.Round(0).Sub(w.at.Round(0)), now.Sub(w.at)) {
 				s = certain
 			}
 			w.at = now
@@ -113,9 +117,7 @@ func (w *watch) look(s sign) {
 }
 
 // slept reports whether the wall clock went on by more than the one that stops in sleep.
-func slept(from, to time.Time) bool {
-	return to.Round(0).Sub(from.Round(0))-to.Sub(from) > sleptAfter
-}
+func slept(wall, awake time.Duration) bool { return wall-awake > sleptAfter }
 
 // hostState returns this host's addresses, and a text that changes when they or the state of an interface do.
 func hostState() (here []netip.Addr, state string) {
@@ -136,7 +138,7 @@ func hostState() (here []netip.Addr, state string) {
 		}
 	}
 	slices.Sort(lines)
-	return here, strings.Join(lines, "\n")
+	return here, strings.Join(lines, "\n") + hostDetail()
 }
 
 // pause waits; false: ctx ended.

@@ -12,12 +12,24 @@ import (
 const rtGroups = unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR |
 	unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV6_ROUTE
 
-// watchSystem sends a sign for each change that the kernel announces, until ctx ends.
-func watchSystem(ctx context.Context, signs chan sign) error {
+// hostDetail tells the flags of the IPv6 addresses: a new one is of no use until nobody else claims it (RFC 4862
+// section 5.4), which takes a second or two.
+func hostDetail() string {
+	b, _ := os.ReadFile("/proc/thread-self/net/if_inet6")
+	return string(b)
+}
+
+// watchSystem listens to the kernel's announcements.
+func watchSystem() system {
 	f, err := openRoute()
 	if err != nil {
-		return poll(ctx, signs) // a sandbox
+		return poll // a sandbox
 	}
+	return func(ctx context.Context, signs chan sign) error { return announced(ctx, f, signs) }
+}
+
+// announced reads announcements until ctx ends, and closes f.
+func announced(ctx context.Context, f *os.File, signs chan sign) error {
 	stop := context.AfterFunc(ctx, func() { f.Close() })
 	defer stop()
 	defer f.Close()

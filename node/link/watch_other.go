@@ -2,7 +2,7 @@
 
 package link
 
-import "context"
-
 // watchSystem looks for itself.
-func watchSystem(ctx context.Context, signs chan sign) error { return poll(ctx, signs) }
+func watchSystem() system { return poll }
+
+func hostDetail() string { return "" }
