@@ -103,8 +103,8 @@ func randomNetwork(rnd *rand.Rand, least, spread int) (n int, links [][3]int) {
 }
 
 // sparseNetwork is a ring of up to 9 nodes with some links across.
-func sparseNetwork(rnd *rand.Rand) (n int, links [][3]int) {
-	n = 6 + rnd.IntN(4)
+func sparseNetwork(rnd *rand.Rand) (links [][3]int) {
+	n := 6 + rnd.IntN(4)
 	ring := rnd.Perm(n)
 	have := map[[2]int]bool{}
 	add := func(a, b int) {
@@ -119,7 +119,7 @@ func sparseNetwork(rnd *rand.Rand) (n int, links [][3]int) {
 	for range 2 + rnd.IntN(6) {
 		add(rnd.IntN(n), rnd.IntN(n))
 	}
-	return n, links
+	return links
 }
 
 func randomQuery(rnd *rand.Rand, n int) Query {
@@ -207,7 +207,7 @@ func TestDisjointAgainstOracle(t *testing.T) {
 		q.Via, q.MinHops, q.MaxHops = nil, 0, 0
 		k := 1 + rnd.IntN(3)
 		if round%2 == 0 { // sparse, of very different links: what one path takes another has to give back
-			n, links = sparseNetwork(rnd)
+			links = sparseNetwork(rnd)
 			q, k = Query{Src: key(1), Dst: key(2)}, 2+rnd.IntN(2)
 		}
 		m := netOf(links, q)
