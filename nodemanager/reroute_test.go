@@ -319,6 +319,7 @@ func TestRestartedManagerLearnsRoutes(t *testing.T) {
 		got := m.Routes()
 		return len(got) == 1 && got[0].Key == r.Key && slices.Equal(got[0].Path, r.Path) && !got[0].Open.After(got[0].Kept)
 	})
+	waitLinks(t, m, 2) // all are here to be told
 	if err := nodes[2].CloseRoute(deadline(t), r.Key); err != nil {
 		t.Errorf("its far end cannot close it: %v", err)
 	}

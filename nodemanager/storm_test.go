@@ -138,7 +138,7 @@ func (s *storm) links(degree int) [][]control.LinkReport {
 
 // TestStorm: all nodes of a network come at once, report, and find their ways.
 func TestStorm(t *testing.T) {
-	s := newStorm(t, 300)
+	s := newStorm(t, 120)
 	s.each(t, 64, s.register)
 	lists := s.links(10)
 	s.each(t, 64, func(i int) error { return s.report(i, lists[i]) })
