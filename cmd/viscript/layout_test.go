@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"node/identity": {},
 	"node/wire":     {"node/identity"},
 	"node/secure":   {"node/identity", "node/wire"},
+	"node/simnet":   {},
 	"node/link":     {"node/identity", "node/secure", "node/wire"},
 	"node/forward":  {"node/link", "node/wire"},
 	"node/session":  {"node/forward", "node/identity", "node/link", "node/secure", "node/wire"},
