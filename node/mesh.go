@@ -57,7 +57,10 @@ func (m mesh) Resolve(ctx context.Context, name string) (app.NodeInfo, error) {
 
 // Self is this node.
 func (m mesh) Self() app.NodeInfo {
-	info := app.NodeInfo{Key: m.n.cfg.Key.Public(), Name: m.n.cfg.Name, Ports: []app.Port{m.n.cfg.AppPort}}
+	info := app.NodeInfo{Key: m.n.cfg.Key.Public(), Name: m.n.cfg.Name}
+	if m.n.cfg.AppPort != 0 {
+		info.Ports = append(info.Ports, m.n.cfg.AppPort)
+	}
 	if at, ok := m.n.links.Addr().(*net.TCPAddr); ok {
 		info.Ports = append(info.Ports, app.Port(at.Port))
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"sync"
 
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/wire"
@@ -142,56 +140,6 @@ func PutHeader(b []byte, k Kind, n int) {
 func AppendFrame(b []byte, k Kind, body []byte) []byte {
 	b = append(b, byte(k), byte(len(body)>>16), byte(len(body)>>8), byte(len(body)))
 	return append(b, body...)
-}
-
-// Writer writes frames; each call is one write to the connection. Safe for concurrent use.
-type Writer struct {
-	mu   sync.Mutex // guards the following, and keeps frames whole
-	nc   net.Conn
-	head [HeaderLen]byte
-	vec  [2][]byte
-	bufs net.Buffers
-}
-
-// NewWriter writes frames to nc.
-func NewWriter(nc net.Conn) *Writer { return &Writer{nc: nc} }
-
-// Frame writes one frame.
-func (w *Writer) Frame(k Kind, body []byte) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	PutHeader(w.head[:], k, len(body))
-	if len(body) == 0 {
-		_, err := w.nc.Write(w.head[:])
-		return err
-	}
-	w.vec = [2][]byte{w.head[:], body}
-	w.bufs = w.vec[:]
-	_, err := w.bufs.WriteTo(w.nc)
-	return err
-}
-
-// Write writes p as DATA frames; it implements io.Writer.
-func (w *Writer) Write(p []byte) (n int, err error) {
-	for len(p) > 0 {
-		k := min(len(p), MaxBody)
-		if err := w.Frame(Data, p[:k]); err != nil {
-			return n, err
-		}
-		n += k
-		p = p[k:]
-	}
-	return n, nil
-}
-
-// Fail writes ERR.
-func (w *Writer) Fail(err error) error {
-	code, text := wire.CodeInternal, err.Error()
-	if r := new(Refused); errors.As(err, &r) {
-		code, text = r.Code, r.Text
-	}
-	b := binary.BigEndian.AppendUint16(nil, uint16(code))
-	return w.Frame(Err, wire.AppendString(b, text[:min(len(text), MaxText)]))
 }
 
 // ParseErr reads the body of ERR or RESET.

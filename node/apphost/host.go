@@ -62,6 +62,7 @@ type Host struct {
 	listeners map[app.Port]*listener
 	pending   map[uint64]Stream
 	nextID    uint64
+	ctx       context.Context // of Run; nil before
 	closed    bool
 	wg        sync.WaitGroup
 }
@@ -73,7 +74,8 @@ type listener struct {
 	fail chan error  // at most one
 }
 
-// Listen opens the app socket on a port of this host: loopback TCP, and the abstract Unix socket.
+// Listen opens the app socket on a port of this host: loopback TCP, and the abstract Unix socket. Port 0 opens
+// nothing: only Connect leads in.
 func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -81,6 +83,9 @@ func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 	h := &Host{
 		mesh: mesh, log: log, port: port,
 		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, pending: map[uint64]Stream{},
+	}
+	if port == 0 {
+		return h, nil
 	}
 	tcp, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 	if err != nil {
@@ -97,6 +102,9 @@ func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 
 // Run serves until ctx ends, then ends every connection and returns nil when all is quiet.
 func (h *Host) Run(ctx context.Context) error {
+	h.mu.Lock()
+	h.ctx = ctx
+	h.mu.Unlock()
 	stop := context.AfterFunc(ctx, h.closeAll)
 	defer stop()
 	var accepting sync.WaitGroup
@@ -104,6 +112,7 @@ func (h *Host) Run(ctx context.Context) error {
 		accepting.Go(func() { h.accept(ctx, ln) })
 	}
 	accepting.Wait()
+	<-ctx.Done()
 	h.closeAll()
 	h.wg.Wait()
 	return nil
@@ -146,18 +155,42 @@ func (h *Host) accept(ctx context.Context, ln net.Listener) {
 	}
 }
 
+// Connect makes a connection for an app in this process; it is app.NewClient's dial. Error: the host does not run.
+func (h *Host) Connect(context.Context) (net.Conn, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ctx == nil || h.closed || len(h.conns) >= maxConns {
+		return nil, &wire.Refused{Code: wire.CodeGone, Text: "the node does not run"}
+	}
+	theirs, ours := net.Pipe()
+	h.conns[ours] = struct{}{}
+	ctx := h.ctx
+	h.wg.Go(func() {
+		defer h.leave(ours)
+		h.attend(ctx, ours)
+	})
+	return theirs, nil
+}
+
+func (h *Host) leave(nc net.Conn) {
+	nc.Close()
+	h.mu.Lock()
+	delete(h.conns, nc)
+	h.mu.Unlock()
+}
+
 // serve handles one connection of an app of our own user.
 func (h *Host) serve(ctx context.Context, nc net.Conn) {
-	defer func() {
-		nc.Close()
-		h.mu.Lock()
-		delete(h.conns, nc)
-		h.mu.Unlock()
-	}()
+	defer h.leave(nc)
 	if uid, err := app.PeerUID(nc); err != nil || uid != os.Getuid() {
 		h.log.Warn("refusing an app of another user", "uid", uid, "err", err)
 		return
 	}
+	h.attend(ctx, nc)
+}
+
+// attend reads a connection's request and acts on it.
+func (h *Host) attend(ctx context.Context, nc net.Conn) {
 	nc.SetReadDeadline(time.Now().Add(requestTimeout))
 	in := app.NewInbox(nc)
 	defer in.Close()
@@ -359,14 +392,9 @@ func (h *Host) adopt(nc net.Conn, st Stream) bool {
 	}
 	h.conns[nc] = struct{}{}
 	h.wg.Go(func() {
+		defer h.leave(nc)
 		in := app.NewInbox(nc)
-		defer func() {
-			in.Close()
-			nc.Close()
-			h.mu.Lock()
-			delete(h.conns, nc)
-			h.mu.Unlock()
-		}()
+		defer in.Close()
 		p := &pump{nc: nc, in: in, r: app.NewReader(in), w: app.NewWriter(nc), st: st, confirm: st.Confirm}
 		p.run()
 	})

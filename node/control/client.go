@@ -35,6 +35,7 @@ type ClientConfig struct {
 	Self    func() NodeRecord   // Name, Addrs (any spelling) and Connect; the client signs it
 	Links   func() []LinkReport // the first to each peer is reported, at most MaxLinks; nil: none
 	Handler Handler
+	Net     Net          // nil: TCP
 	Log     *slog.Logger // nil: nothing is logged
 }
 
@@ -68,7 +69,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	}
 	c.up = uplink{
 		addr:  cfg.Manager,
-		cfg:   secure.Config{Local: cfg.Key, Kind: secure.KindControl, Network: cfg.Network},
+		cfg:   secureConfig(secure.KindControl, cfg.Key, cfg.Network, cfg.Net),
 		pins:  cfg.Pins,
 		log:   cfg.Log,
 		serve: c.serveManager,
