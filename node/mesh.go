@@ -10,6 +10,7 @@ import (
 	"github.com/skycoin/viscript/node/apphost"
 	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/wire"
 )
 
 // Publishing of apps in the tracker.
@@ -53,6 +54,15 @@ func (m mesh) Resolve(ctx context.Context, name string) (app.NodeInfo, error) {
 		return app.NodeInfo{}, refused(err, "the node manager did not answer: resolving a name")
 	}
 	return app.NodeInfo{Key: key, Name: name}, nil
+}
+
+// SendDatagram hands a datagram to an app of this node. Sessions carry none to others yet.
+func (m mesh) SendDatagram(to identity.PubKey, port, from uint16, b []byte) error {
+	if to != m.n.cfg.Key.Public() {
+		return &wire.Refused{Code: wire.CodeNoRoute, Text: "sessions carry no datagrams yet"}
+	}
+	m.n.apps.Datagram(to, port, from, b)
+	return nil
 }
 
 // Self is this node.

@@ -29,24 +29,26 @@ type Kind uint8
 
 // The kinds, as the package comment lists them.
 const (
-	Dial     Kind = 1
-	Listen   Kind = 2
-	Accept   Kind = 3
-	Find     Kind = 4
-	Info     Kind = 5
-	Resolve  Kind = 6
-	OK       Kind = 16
-	Err      Kind = 17
-	Apps     Kind = 18
-	Node     Kind = 19
-	Data     Kind = 32
-	Fin      Kind = 33
-	Reset    Kind = 34
-	Confirm  Kind = 35
-	Begin    Kind = 36
-	Count    Kind = 37
-	Done     Kind = 38
-	Incoming Kind = 48
+	Dial         Kind = 1
+	Listen       Kind = 2
+	Accept       Kind = 3
+	Find         Kind = 4
+	Info         Kind = 5
+	Resolve      Kind = 6
+	ListenPacket Kind = 7
+	OK           Kind = 16
+	Err          Kind = 17
+	Apps         Kind = 18
+	Node         Kind = 19
+	Data         Kind = 32
+	Fin          Kind = 33
+	Reset        Kind = 34
+	Confirm      Kind = 35
+	Begin        Kind = 36
+	Count        Kind = 37
+	Done         Kind = 38
+	Incoming     Kind = 48
+	Datagram     Kind = 49
 )
 
 // ErrFrame is the error of bytes that break the protocol.
@@ -59,6 +61,20 @@ type Port uint16
 type (
 	Code    = wire.Code
 	Refused = wire.Refused
+)
+
+// The codes that apps meet and give; package wire has them all.
+const (
+	CodeTimeout    = wire.CodeTimeout
+	CodeDenied     = wire.CodeDenied
+	CodeNoListener = wire.CodeNoListener
+	CodeNoRoute    = wire.CodeNoRoute
+	CodeNoName     = wire.CodeNoName
+	CodeBusy       = wire.CodeBusy
+	CodeInternal   = wire.CodeInternal
+	CodeGone       = wire.CodeGone
+	CodeCancelled  = wire.CodeCancelled
+	CodeBadRequest = wire.CodeBadRequest
 )
 
 // Reader takes frames off a connection. One goroutine at a time.

@@ -45,6 +45,9 @@ type Mesh interface {
 	Find(ctx context.Context, name, kind string, node identity.PubKey) ([]app.App, error)
 	Resolve(ctx context.Context, name string) (app.NodeInfo, error)
 	Self() app.NodeInfo
+	// SendDatagram sends b, which it does not keep, to a port of another node, or drops it; from is our port. It does not wait for
+	// the network: while there is no session it drops, and has one made. An error is for the log only.
+	SendDatagram(to identity.PubKey, port, from uint16, b []byte) error
 	// Publish keeps an app in the tracker until the returned function is called. It does not block; an error that
 	// will not pass (the name is another's) goes to failed.
 	Publish(a app.App, failed func(error)) (withdraw func())
@@ -56,13 +59,15 @@ type Host struct {
 	log  *slog.Logger
 	lns  []net.Listener
 	port app.Port
+	runs chan struct{} // closed by Run, after ctx is set
+	ctx  context.Context
 
 	mu        sync.Mutex // guards the following
 	conns     map[net.Conn]struct{}
 	listeners map[app.Port]*listener
+	packets   map[app.Port]*packets
 	pending   map[uint64]Stream
 	nextID    uint64
-	ctx       context.Context // of Run; nil before
 	closed    bool
 	wg        sync.WaitGroup
 }
@@ -81,8 +86,8 @@ func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	h := &Host{
-		mesh: mesh, log: log, port: port,
-		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, pending: map[uint64]Stream{},
+		mesh: mesh, log: log, port: port, runs: make(chan struct{}),
+		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, packets: map[app.Port]*packets{}, pending: map[uint64]Stream{},
 	}
 	if port == 0 {
 		return h, nil
@@ -102,9 +107,8 @@ func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 
 // Run serves until ctx ends, then ends every connection and returns nil when all is quiet.
 func (h *Host) Run(ctx context.Context) error {
-	h.mu.Lock()
 	h.ctx = ctx
-	h.mu.Unlock()
+	close(h.runs)
 	stop := context.AfterFunc(ctx, h.closeAll)
 	defer stop()
 	var accepting sync.WaitGroup
@@ -155,19 +159,24 @@ func (h *Host) accept(ctx context.Context, ln net.Listener) {
 	}
 }
 
-// Connect makes a connection for an app in this process; it is app.NewClient's dial. Error: the host does not run.
-func (h *Host) Connect(context.Context) (net.Conn, error) {
+// Connect makes a connection for an app in this process; it is app.NewClient's dial. It waits for Run. Errors: ctx's, or
+// that Run has ended, or too many connections.
+func (h *Host) Connect(ctx context.Context) (net.Conn, error) {
+	select {
+	case <-h.runs:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ctx == nil || h.closed || len(h.conns) >= maxConns {
-		return nil, &wire.Refused{Code: wire.CodeGone, Text: "the node does not run"}
+	if h.closed || len(h.conns) >= maxConns {
+		return nil, &wire.Refused{Code: wire.CodeGone, Text: "the node takes no more apps"}
 	}
 	theirs, ours := net.Pipe()
 	h.conns[ours] = struct{}{}
-	ctx := h.ctx
 	h.wg.Go(func() {
 		defer h.leave(ours)
-		h.attend(ctx, ours)
+		h.attend(h.ctx, ours)
 	})
 	return theirs, nil
 }
@@ -218,6 +227,8 @@ func (h *Host) answer(ctx context.Context, p *pump, q app.Request) error {
 		return h.dial(ctx, p, q)
 	case app.Listen:
 		return h.listen(p.nc, p.r, w, q)
+	case app.ListenPacket:
+		return h.listenPacket(p.nc, p.r, w, q.Port)
 	case app.Accept:
 		return h.take(p, q.ID)
 	case app.Find:
