@@ -10,6 +10,7 @@ import (
 	"github.com/skycoin/viscript/node/apphost"
 	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/wire"
 )
 
 // Publishing of apps in the tracker.
@@ -55,9 +56,21 @@ func (m mesh) Resolve(ctx context.Context, name string) (app.NodeInfo, error) {
 	return app.NodeInfo{Key: key, Name: name}, nil
 }
 
+// SendDatagram hands a datagram to an app of this node. Sessions carry none to others yet.
+func (m mesh) SendDatagram(to identity.PubKey, port, from uint16, b []byte) error {
+	if to != m.n.cfg.Key.Public() {
+		return &wire.Refused{Code: wire.CodeNoRoute, Text: "sessions carry no datagrams yet"}
+	}
+	m.n.apps.Datagram(to, port, from, b)
+	return nil
+}
+
 // Self is this node.
 func (m mesh) Self() app.NodeInfo {
-	info := app.NodeInfo{Key: m.n.cfg.Key.Public(), Name: m.n.cfg.Name, Ports: []app.Port{m.n.cfg.AppPort}}
+	info := app.NodeInfo{Key: m.n.cfg.Key.Public(), Name: m.n.cfg.Name}
+	if m.n.cfg.AppPort != 0 {
+		info.Ports = append(info.Ports, m.n.cfg.AppPort)
+	}
 	if at, ok := m.n.links.Addr().(*net.TCPAddr); ok {
 		info.Ports = append(info.Ports, app.Port(at.Port))
 	}

@@ -33,10 +33,12 @@ type Config struct {
 	Key     *identity.Key
 	Name    string        // HOSTNAME, in the manager's domain; "" for none
 	Listen  string        // HOST:PORT for links
+	Carrier link.Carrier  // of links; nil: TCP
+	Net     control.Net   // on which the manager is; nil: TCP
 	Public  []string      // HOST:PORT under which others reach us; nil: found from Listen
 	Manager secure.Addr   // CTRL_ADDR
 	Connect bool          // let the manager name neighbours, and be named to others
-	AppPort app.Port      // for the apps on this host
+	AppPort app.Port      // for the apps on this host; 0: none but those in this process (Apps)
 	Peers   []secure.Addr // neighbours of our own choice
 	Network string        // nodes of another network id cannot talk to us; "" is a network id too
 	Pins    *secure.Pins  // keys seen at first contact
@@ -65,7 +67,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	var err error
 	n.manager, err = control.NewClient(control.ClientConfig{
 		Manager: cfg.Manager, Key: cfg.Key, Network: cfg.Network, Pins: cfg.Pins,
-		Self: n.self, Links: n.linkReports, Routes: n.ownRoutes, Handler: handler{n}, Log: cfg.Log,
+		Self: n.self, Links: n.linkReports, Routes: n.ownRoutes, Handler: handler{n}, Net: cfg.Net, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -75,7 +77,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 		Accept: func(st *session.Stream) { n.apps.Incoming(st) },
 	})
 	n.links, err = link.Listen(ctx, link.Config{
-		Key: cfg.Key, Network: cfg.Network, Listen: cfg.Listen, Guard: secure.NewGuard(secure.GuardConfig{}),
+		Key: cfg.Key, Network: cfg.Network, Carrier: cfg.Carrier, Listen: cfg.Listen, Guard: secure.NewGuard(secure.GuardConfig{}),
 		Receive: n.table.Receiver, KeyAt: n.manager.KeyAt, Changed: n.linksChanged, Moved: n.moved, Admit: n.manager.Member,
 		Log: cfg.Log.With("part", "link"),
 	})
@@ -191,7 +193,13 @@ func (n *Node) ownRoutes() []control.RouteKey {
 // Addr is where the node takes links.
 func (n *Node) Addr() net.Addr { return n.links.Addr() }
 
-// AppAddr is where apps reach it.
+// Apps is the mesh for apps in this process: it reaches the node without a socket, while Run runs.
+func (n *Node) Apps() *app.Client { return app.NewClient(n.apps.Connect) }
+
+// AppAddr is where apps of this host reach it, "" where they do not.
 func (n *Node) AppAddr() string {
+	if n.cfg.AppPort == 0 {
+		return ""
+	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(n.cfg.AppPort)))
 }

@@ -39,6 +39,7 @@ type Config struct {
 	Tracker secure.Addr // zero: requests about apps are answered with CodeUnavailable
 	Dir     string      // state folder, for this manager alone
 	Network string
+	Net     control.Net // where nodes and tracker are; nil: TCP
 	Key     *identity.Key
 	Join    Join
 	Log     *slog.Logger // nil: nothing is logged
@@ -118,7 +119,7 @@ func (m *Manager) open() (err error) {
 		}
 	}
 	m.ln, err = control.Listen(control.ListenerConfig{
-		Listen: m.cfg.Listen, Kind: secure.KindControl, Key: m.cfg.Key, Network: m.cfg.Network, Log: m.cfg.Log,
+		Listen: m.cfg.Listen, Kind: secure.KindControl, Key: m.cfg.Key, Network: m.cfg.Network, Net: m.cfg.Net, Log: m.cfg.Log,
 	})
 	return err
 }
@@ -129,7 +130,7 @@ func (m *Manager) openTracker() (*control.Tracker, error) {
 		return nil, err
 	}
 	return control.NewTracker(control.TrackerConfig{
-		Tracker: m.cfg.Tracker, Key: m.cfg.Key, Network: m.cfg.Network, Pins: pins, Log: m.cfg.Log,
+		Tracker: m.cfg.Tracker, Key: m.cfg.Key, Network: m.cfg.Network, Pins: pins, Net: m.cfg.Net, Log: m.cfg.Log,
 	})
 }
 

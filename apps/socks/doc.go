@@ -13,6 +13,8 @@
 // that broke ends as a reset on the other side too, so that a truncated download is never
 // mistaken for a complete one.
 //
+// A target whose name ends in .mesh is an app on the mesh, see [ParseMesh]; the Dialer reaches it without an exit.
+//
 // BIND and UDP ASSOCIATE are answered with "command not supported".
 //
 // The package knows the mesh through [Dialer], [Stream] and [Incoming] only; a Conn of

@@ -12,6 +12,8 @@ const (
 	maxName   = 253                 // RFC 1035 section 2.3.4, without the final dot
 	maxLabel  = 63                  // same
 	maxTarget = maxName + 1 + 1 + 5 // name, final dot, colon, port
+	// In names of the mesh a label may be a key in hex.
+	maxMeshLabel = hexKeyLen
 )
 
 // Target is where a stream shall go: a name or an address, never both, and a port that
@@ -90,12 +92,16 @@ func newTarget(host string, port uint16) (Target, error) {
 }
 
 // validName checks a lower-case host name: labels of 1 to 63 letters, digits, '-' and '_',
-// 253 bytes in all; one final dot is kept, it says that the name is complete. A last label
+// 253 bytes in all (66 in a name of the mesh); one final dot is kept, it says that the name is complete. A last label
 // of digits only is refused: no such name exists, and some resolvers read it as an address.
 func validName(s string) bool {
 	s = strings.TrimSuffix(s, ".")
 	if s == "" || len(s) > maxName {
 		return false
+	}
+	most := maxLabel
+	if strings.HasSuffix(s, meshSuffix) {
+		most = maxMeshLabel
 	}
 	label, digits := 0, true // of the label we are in
 	for i := range len(s) {
@@ -112,7 +118,7 @@ func validName(s string) bool {
 		default:
 			return false
 		}
-		if label++; label > maxLabel {
+		if label++; label > most {
 			return false
 		}
 	}

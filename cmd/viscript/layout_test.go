@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 	"node/link":          {"node/identity", "node/secure", "node/wire"},
 	"node/forward":       {"node/identity", "node/link", "node/wire"},
 	"node/link/linktest": {},
+	"node/simnet":        {},
 	"node/session":       {"node/forward", "node/identity", "node/link", "node/secure", "node/wire"},
 	"node/app":           {"node/identity", "node/wire"},
 	"node/apphost":       {"node/app", "node/identity", "node/wire"},

@@ -39,6 +39,7 @@ func TestMesh(t *testing.T) {
 		{"Path", testPath},
 		{"Capture", testCapture},
 		{"Proxy", testProxy},
+		{"Names", testMeshNames},
 		{"Password", testPassword},
 		{"ForeignUser", testForeignUser},
 		{"Refused", testRefusedByMesh},

@@ -25,7 +25,9 @@ import (
 const (
 	curlProxy    = 97
 	replyOK      = 0
+	replyGeneral = 1
 	replyDenied  = 2
+	replyNoHost  = 4
 	replyRefused = 5
 	replyCommand = 7
 )

@@ -120,7 +120,10 @@ func socksClientRole() role {
 		short: "a SOCKS5 proxy on loopback whose connections leave the mesh at a socks-server",
 		long: `NAME        unique name of this app
 NODE_ADDR   APP_PORT of the node on this host, such as 127.0.0.1:15000
-PORT        the loopback port, or ADDRESS:PORT, to listen on for SOCKS5, such as 8001`,
+PORT        the loopback port, or ADDRESS:PORT, to listen on for SOCKS5, such as 8001
+
+Names that end in .mesh lead to apps on the mesh instead of the exit: NODE.mesh and KEY.mesh to the port
+that is asked for of that node, APP.app.mesh to where the tracker knows that app.`,
 		count: [2]int{3, 3},
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&server, "server", "", "the exit: `NAME` of a socks-server, or the KEY of its node (default: any that the tracker knows)")

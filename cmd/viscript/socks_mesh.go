@@ -130,9 +130,18 @@ type entry struct {
 
 // DialMesh opens a stream at the exit. While the mesh has no route or no exit it tries again for a while:
 // nodes may be starting, or healing.
+// A name of the mesh leads to the app itself.
 func (e *entry) DialMesh(ctx context.Context, target string, first []byte) (socks.Stream, error) {
+	name, ok, err := socks.ParseMesh(target)
+	if err != nil {
+		return nil, err
+	}
+	dial, passing := e.dial, passing
+	if ok {
+		dial, passing = e.dialName(name), noRoute
+	}
 	for began := time.Now(); ; {
-		conn, err := e.dial(ctx, target, first)
+		conn, err := dial(ctx, target, first)
 		if err == nil {
 			return conn, nil
 		}
@@ -154,6 +163,57 @@ func (e *entry) dial(ctx context.Context, target string, first []byte) (*app.Con
 		return nil, err
 	}
 	return e.client.Dial(ctx, exit.Node, exit.Port, app.DialOptions{Target: target, First: first})
+}
+
+// dialName makes a dial of an app on the mesh, whatever the target's text.
+func (e *entry) dialName(name socks.MeshName) func(context.Context, string, []byte) (*app.Conn, error) {
+	return func(ctx context.Context, _ string, first []byte) (*app.Conn, error) {
+		key, port, err := e.resolve(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := e.client.Dial(ctx, key, port, app.DialOptions{First: first})
+		if errors.Is(err, &app.Refused{Code: wire.CodeNoListener}) {
+			err = &socks.Error{Reason: socks.Refused, Err: err} // what TCP says of a port without a listener
+		}
+		return conn, err
+	}
+}
+
+// resolve finds an app on the mesh, and keeps to the key that a name had when we saw it first.
+func (e *entry) resolve(ctx context.Context, name socks.MeshName) (identity.PubKey, app.Port, error) {
+	switch {
+	case !name.Key.IsZero():
+		return name.Key, app.Port(name.Port), nil
+	case name.App != "":
+		apps, err := e.client.Find(ctx, app.Query{Name: name.App})
+		if err != nil {
+			return identity.PubKey{}, 0, noSuchName(err)
+		}
+		if len(apps) == 0 {
+			return identity.PubKey{}, 0, &socks.Error{Reason: socks.NoSuchName, Err: fmt.Errorf("the app tracker knows no app %q", name.App)}
+		}
+		return apps[0].Node, apps[0].Port, e.pins.Pin("app:"+apps[0].Name, apps[0].Node)
+	default:
+		key, err := e.client.Resolve(ctx, name.Node)
+		if err != nil {
+			return identity.PubKey{}, 0, noSuchName(err)
+		}
+		return key, app.Port(name.Port), e.pins.Pin("node:"+name.Node, key)
+	}
+}
+
+// noSuchName gives the mesh's refusal of a name the reason that it has for a program.
+func noSuchName(err error) error {
+	if errors.Is(err, &app.Refused{Code: wire.CodeNoName}) {
+		return &socks.Error{Reason: socks.NoSuchName, Err: err}
+	}
+	return err
+}
+
+// noRoute reports whether err is that there is no way to the node, or ours is away: that may be gone in a moment.
+func noRoute(err error) bool {
+	return passing(err) && !errors.As(err, new(*socks.Error))
 }
 
 // passing reports whether err may be gone in a moment, and the target has certainly not been asked.

@@ -14,7 +14,9 @@ import (
 
 // Client talks to the node on this host. It holds no connection of its own: each call makes one.
 // Safe for concurrent use.
-type Client struct{ port Port }
+type Client struct {
+	dial func(context.Context) (net.Conn, error)
+}
 
 // Connect makes a client of the node whose app port is addr. It does not dial: a node that is
 // not up yet is an error of the first call.
@@ -23,13 +25,16 @@ func Connect(addr string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{port: port}, nil
+	return NewClient(func(ctx context.Context) (net.Conn, error) { return connect(ctx, port) }), nil
 }
+
+// NewClient makes a client of a node that dial connects to, for a node in the same process.
+func NewClient(dial func(context.Context) (net.Conn, error)) *Client { return &Client{dial: dial} }
 
 // ask sends one request and returns the answer's body and the connection, whose deadline follows ctx
 // until release is called. An ERR answer is a *Refused.
 func (c *Client) ask(ctx context.Context, q Request) (*answered, []byte, error) {
-	nc, err := connect(ctx, c.port)
+	nc, err := c.dial(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -156,7 +161,7 @@ func (c *Client) Dial(ctx context.Context, to identity.PubKey, port Port, o Dial
 	if err != nil {
 		return nil, err
 	}
-	return newConn(nc.Conn, nc.r, to, o.Target), nil
+	return newConn(nc.Conn, nc.r, Addr{}, Addr{Key: to, Port: port, Target: o.Target}), nil
 }
 
 // ListenOptions say what to listen as.
@@ -305,7 +310,7 @@ func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 			return nil, l.err
 		case in := <-l.in:
 			if in.nc != nil {
-				return newConn(in.nc, NewReader(in.nc), in.peer, in.target), nil
+				return newConn(in.nc, NewReader(in.nc), Addr{Port: l.port}, Addr{Key: in.peer, Target: in.target}), nil
 			}
 			nc, _, err := l.c.ask(ctx, Request{Kind: Accept, ID: in.id})
 			if errors.As(err, new(*Refused)) {
@@ -314,7 +319,7 @@ func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 			if err != nil {
 				return nil, err
 			}
-			return newConn(nc.Conn, nc.r, in.peer, in.target), nil
+			return newConn(nc.Conn, nc.r, Addr{Port: l.port}, Addr{Key: in.peer, Target: in.target}), nil
 		}
 	}
 }

@@ -8,6 +8,10 @@
 //
 //	conn, err := c.Dial(ctx, key, 7, app.DialOptions{Target: "anything the far app understands"})
 //
+// What the standard library serves and dials works over the mesh as it is: [Listener.Net] is a net.Listener,
+// [Client.DialContext] a dial function for "KEY:PORT" and "NAME:PORT", a [Conn] a net.Conn, a [PacketConn] a
+// net.PacketConn.
+//
 // # The protocol
 //
 // One connection per stream and per listener, to the abstract Unix socket "viscript/app/PORT" of the
@@ -24,11 +28,13 @@
 //	FIND    4  version len:u16 name len:u16 type key:33 or zeros     answered by APPS
 //	INFO    5  version                                           answered by NODE
 //	RESOLVE 6  version len:u16 name                              answered by NODE
+//	LISTENPACKET 7 version port:u16 (0: any)                     answered by OK key:33 port:u16, ours, or ERR; then DATAGRAM both ways
 //	OK      16 …     ERR 17  code:u16 len:u16 text
 //	APPS    18 n:u16 { len:u16 name len:u16 type key:33 port:u16 }      NODE 19 key:33 len:u16 name n:u16 { port:u16 }
 //	DATA    32 bytes    FIN 33    RESET 34 code:u16    CONFIRM 35       on a stream, both ways
 //	BEGIN   36                                                   the program takes what arrives from now on; before it the node sends no DATA
 //	COUNT   37  up:u64 down:u64 code:u16 = 0     DONE 38 the same    of a descriptor, see below
+//	DATAGRAM 49 key:33 port:u16 bytes                            after LISTENPACKET: to, or from, an app's port; at most 65501 bytes
 //	INCOMING 48 id:u64 key:33 len:u16 target                     to a listener, which answers on a new connection with ACCEPT
 //
 // An INCOMING with an id is answered on a new connection, with ACCEPT. On the Unix socket its id is 0 and the

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"sync"
 
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/wire"
@@ -31,24 +29,26 @@ type Kind uint8
 
 // The kinds, as the package comment lists them.
 const (
-	Dial     Kind = 1
-	Listen   Kind = 2
-	Accept   Kind = 3
-	Find     Kind = 4
-	Info     Kind = 5
-	Resolve  Kind = 6
-	OK       Kind = 16
-	Err      Kind = 17
-	Apps     Kind = 18
-	Node     Kind = 19
-	Data     Kind = 32
-	Fin      Kind = 33
-	Reset    Kind = 34
-	Confirm  Kind = 35
-	Begin    Kind = 36
-	Count    Kind = 37
-	Done     Kind = 38
-	Incoming Kind = 48
+	Dial         Kind = 1
+	Listen       Kind = 2
+	Accept       Kind = 3
+	Find         Kind = 4
+	Info         Kind = 5
+	Resolve      Kind = 6
+	ListenPacket Kind = 7
+	OK           Kind = 16
+	Err          Kind = 17
+	Apps         Kind = 18
+	Node         Kind = 19
+	Data         Kind = 32
+	Fin          Kind = 33
+	Reset        Kind = 34
+	Confirm      Kind = 35
+	Begin        Kind = 36
+	Count        Kind = 37
+	Done         Kind = 38
+	Incoming     Kind = 48
+	Datagram     Kind = 49
 )
 
 // ErrFrame is the error of bytes that break the protocol.
@@ -61,6 +61,20 @@ type Port uint16
 type (
 	Code    = wire.Code
 	Refused = wire.Refused
+)
+
+// The codes that apps meet and give; package wire has them all.
+const (
+	CodeTimeout    = wire.CodeTimeout
+	CodeDenied     = wire.CodeDenied
+	CodeNoListener = wire.CodeNoListener
+	CodeNoRoute    = wire.CodeNoRoute
+	CodeNoName     = wire.CodeNoName
+	CodeBusy       = wire.CodeBusy
+	CodeInternal   = wire.CodeInternal
+	CodeGone       = wire.CodeGone
+	CodeCancelled  = wire.CodeCancelled
+	CodeBadRequest = wire.CodeBadRequest
 )
 
 // Reader takes frames off a connection. One goroutine at a time.
@@ -142,56 +156,6 @@ func PutHeader(b []byte, k Kind, n int) {
 func AppendFrame(b []byte, k Kind, body []byte) []byte {
 	b = append(b, byte(k), byte(len(body)>>16), byte(len(body)>>8), byte(len(body)))
 	return append(b, body...)
-}
-
-// Writer writes frames; each call is one write to the connection. Safe for concurrent use.
-type Writer struct {
-	mu   sync.Mutex // guards the following, and keeps frames whole
-	nc   net.Conn
-	head [HeaderLen]byte
-	vec  [2][]byte
-	bufs net.Buffers
-}
-
-// NewWriter writes frames to nc.
-func NewWriter(nc net.Conn) *Writer { return &Writer{nc: nc} }
-
-// Frame writes one frame.
-func (w *Writer) Frame(k Kind, body []byte) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	PutHeader(w.head[:], k, len(body))
-	if len(body) == 0 {
-		_, err := w.nc.Write(w.head[:])
-		return err
-	}
-	w.vec = [2][]byte{w.head[:], body}
-	w.bufs = w.vec[:]
-	_, err := w.bufs.WriteTo(w.nc)
-	return err
-}
-
-// Write writes p as DATA frames; it implements io.Writer.
-func (w *Writer) Write(p []byte) (n int, err error) {
-	for len(p) > 0 {
-		k := min(len(p), MaxBody)
-		if err := w.Frame(Data, p[:k]); err != nil {
-			return n, err
-		}
-		n += k
-		p = p[k:]
-	}
-	return n, nil
-}
-
-// Fail writes ERR.
-func (w *Writer) Fail(err error) error {
-	code, text := wire.CodeInternal, err.Error()
-	if r := new(Refused); errors.As(err, &r) {
-		code, text = r.Code, r.Text
-	}
-	b := binary.BigEndian.AppendUint16(nil, uint16(code))
-	return w.Frame(Err, wire.AppendString(b, text[:min(len(text), MaxText)]))
 }
 
 // ParseErr reads the body of ERR or RESET.

@@ -29,6 +29,7 @@ func requests(t testing.TB) []Request {
 		{Kind: Find, Name: "exit", Type: "socks-server"},
 		{Kind: Find, Key: k},
 		{Kind: Info},
+		{Kind: ListenPacket, Port: 53},
 		{Kind: Resolve, Name: "node0.mysterious.network"},
 	}
 }
@@ -116,6 +117,18 @@ func TestAnswers(t *testing.T) {
 	if _, err := ParseApps([]byte{0xff, 0xff}); err == nil {
 		t.Error("65535 apps in two bytes were taken")
 	}
+	p := Packet{Key: k, Port: 53, Data: []byte("x")}
+	if got, err := ParsePacket(AppendPacket(nil, p)); err != nil || got.Key != k || got.Port != 53 || string(got.Data) != "x" {
+		t.Errorf("packet: %+v, %v", got, err)
+	}
+	for n := range packetHeader {
+		if _, err := ParsePacket(AppendPacket(nil, p)[:n]); !errors.Is(err, ErrFrame) {
+			t.Errorf("%d bytes of DATAGRAM were taken: %v", n, err)
+		}
+	}
+	if got, want := hex.EncodeToString(AppendFrame(nil, Datagram, AppendPacket(nil, p))), "31000024"+k.String()+"0035"+"78"; got != want {
+		t.Errorf("DATAGRAM is %s, want %s", got, want)
+	}
 	n := NodeInfo{Key: k, Name: "node0", Ports: []Port{1, 2}}
 	if got, err := ParseNode(AppendNode(nil, n)); err != nil || got.Name != n.Name || got.Key != k || len(got.Ports) != 2 {
 		t.Errorf("node: %+v, %v", got, err)
@@ -144,11 +157,15 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(AppendApps(nil, []App{{Name: "a", Type: "b", Node: testKey(f), Port: 3}}))
 	f.Add(AppendNode(nil, NodeInfo{Key: testKey(f), Name: "n", Ports: []Port{9}}))
 	f.Add(AppendIncoming(nil, 1, testKey(f), "x:1"))
+	f.Add(AppendPacket(nil, Packet{Key: testKey(f), Port: 53, Data: []byte("x")}))
 	f.Add(AppendFrame(nil, Data, []byte("x")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		ParseApps(b)
 		ParseNode(b)
 		ParseIncoming(b)
+		if p, err := ParsePacket(b); err == nil && !bytes.Equal(AppendPacket(nil, p), b) {
+			t.Errorf("%x is a second encoding of a packet", b)
+		}
 		ParseErr(b)
 		for r := NewReader(bytes.NewReader(b)); ; {
 			if _, _, err := r.Next(); err != nil {

@@ -38,7 +38,7 @@ func (i *Inbox) Read(p []byte) (int, error) {
 	if n == 0 && err == nil {
 		err = io.EOF
 	}
-	return n, err
+	return max(n, 0), err // it is -1 with an error
 }
 
 // keep takes the descriptors out of a control message.

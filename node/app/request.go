@@ -11,7 +11,7 @@ import (
 type Request struct {
 	Kind   Kind
 	Key    identity.PubKey // DIAL; FIND, where zero means any
-	Port   Port            // DIAL, LISTEN
+	Port   Port            // DIAL, LISTEN, LISTENPACKET
 	ID     uint64          // ACCEPT
 	Target string          // DIAL
 	First  []byte          // DIAL; aliases the frame
@@ -36,6 +36,8 @@ func ParseRequest(k Kind, body []byte) (q Request, err error) {
 	case Find:
 		q.Name, q.Type, q.Key = r.String(MaxName), r.String(MaxName), r.OptionalKey()
 	case Info:
+	case ListenPacket:
+		q.Port = Port(r.U16())
 	case Resolve:
 		q.Name = r.String(MaxText)
 	default:
@@ -63,6 +65,8 @@ func (q Request) AppendBody(b []byte) []byte {
 	case Find:
 		b = wire.AppendString(wire.AppendString(b, q.Name), q.Type)
 		b = append(b, q.Key[:]...)
+	case ListenPacket:
+		b = binary.BigEndian.AppendUint16(b, uint16(q.Port))
 	case Resolve:
 		b = wire.AppendString(b, q.Name)
 	}

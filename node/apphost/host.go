@@ -45,6 +45,9 @@ type Mesh interface {
 	Find(ctx context.Context, name, kind string, node identity.PubKey) ([]app.App, error)
 	Resolve(ctx context.Context, name string) (app.NodeInfo, error)
 	Self() app.NodeInfo
+	// SendDatagram sends b, which it does not keep, to a port of another node, or drops it; from is our port. It does not wait for
+	// the network: while there is no session it drops, and has one made. An error is for the log only.
+	SendDatagram(to identity.PubKey, port, from uint16, b []byte) error
 	// Publish keeps an app in the tracker until the returned function is called. It does not block; an error that
 	// will not pass (the name is another's) goes to failed.
 	Publish(a app.App, failed func(error)) (withdraw func())
@@ -56,10 +59,13 @@ type Host struct {
 	log  *slog.Logger
 	lns  []net.Listener
 	port app.Port
+	runs chan struct{} // closed by Run, after ctx is set
+	ctx  context.Context
 
 	mu        sync.Mutex // guards the following
 	conns     map[net.Conn]struct{}
 	listeners map[app.Port]*listener
+	packets   map[app.Port]*packets
 	pending   map[uint64]Stream
 	nextID    uint64
 	closed    bool
@@ -73,14 +79,18 @@ type listener struct {
 	fail chan error  // at most one
 }
 
-// Listen opens the app socket on a port of this host: loopback TCP, and the abstract Unix socket.
+// Listen opens the app socket on a port of this host: loopback TCP, and the abstract Unix socket. Port 0 opens
+// nothing: only Connect leads in.
 func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	h := &Host{
-		mesh: mesh, log: log, port: port,
-		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, pending: map[uint64]Stream{},
+		mesh: mesh, log: log, port: port, runs: make(chan struct{}),
+		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, packets: map[app.Port]*packets{}, pending: map[uint64]Stream{},
+	}
+	if port == 0 {
+		return h, nil
 	}
 	tcp, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 	if err != nil {
@@ -97,6 +107,8 @@ func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 
 // Run serves until ctx ends, then ends every connection and returns nil when all is quiet.
 func (h *Host) Run(ctx context.Context) error {
+	h.ctx = ctx
+	close(h.runs)
 	stop := context.AfterFunc(ctx, h.closeAll)
 	defer stop()
 	var accepting sync.WaitGroup
@@ -104,6 +116,7 @@ func (h *Host) Run(ctx context.Context) error {
 		accepting.Go(func() { h.accept(ctx, ln) })
 	}
 	accepting.Wait()
+	<-ctx.Done()
 	h.closeAll()
 	h.wg.Wait()
 	return nil
@@ -146,18 +159,47 @@ func (h *Host) accept(ctx context.Context, ln net.Listener) {
 	}
 }
 
+// Connect makes a connection for an app in this process; it is app.NewClient's dial. It waits for Run. Errors: ctx's, or
+// that Run has ended, or too many connections.
+func (h *Host) Connect(ctx context.Context) (net.Conn, error) {
+	select {
+	case <-h.runs:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.conns) >= maxConns {
+		return nil, &wire.Refused{Code: wire.CodeGone, Text: "the node takes no more apps"}
+	}
+	theirs, ours := net.Pipe()
+	h.conns[ours] = struct{}{}
+	h.wg.Go(func() {
+		defer h.leave(ours)
+		h.attend(h.ctx, ours)
+	})
+	return theirs, nil
+}
+
+func (h *Host) leave(nc net.Conn) {
+	nc.Close()
+	h.mu.Lock()
+	delete(h.conns, nc)
+	h.mu.Unlock()
+}
+
 // serve handles one connection of an app of our own user.
 func (h *Host) serve(ctx context.Context, nc net.Conn) {
-	defer func() {
-		nc.Close()
-		h.mu.Lock()
-		delete(h.conns, nc)
-		h.mu.Unlock()
-	}()
+	defer h.leave(nc)
 	if uid, err := app.PeerUID(nc); err != nil || uid != os.Getuid() {
 		h.log.Warn("refusing an app of another user", "uid", uid, "err", err)
 		return
 	}
+	h.attend(ctx, nc)
+}
+
+// attend reads a connection's request and acts on it.
+func (h *Host) attend(ctx context.Context, nc net.Conn) {
 	nc.SetReadDeadline(time.Now().Add(requestTimeout))
 	in := app.NewInbox(nc)
 	defer in.Close()
@@ -185,6 +227,8 @@ func (h *Host) answer(ctx context.Context, p *pump, q app.Request) error {
 		return h.dial(ctx, p, q)
 	case app.Listen:
 		return h.listen(p.nc, p.r, w, q)
+	case app.ListenPacket:
+		return h.listenPacket(p.nc, p.r, w, q.Port)
 	case app.Accept:
 		return h.take(p, q.ID)
 	case app.Find:
@@ -359,14 +403,9 @@ func (h *Host) adopt(nc net.Conn, st Stream) bool {
 	}
 	h.conns[nc] = struct{}{}
 	h.wg.Go(func() {
+		defer h.leave(nc)
 		in := app.NewInbox(nc)
-		defer func() {
-			in.Close()
-			nc.Close()
-			h.mu.Lock()
-			delete(h.conns, nc)
-			h.mu.Unlock()
-		}()
+		defer in.Close()
 		p := &pump{nc: nc, in: in, r: app.NewReader(in), w: app.NewWriter(nc), st: st, confirm: st.Confirm}
 		p.run()
 	})

@@ -41,6 +41,7 @@ type pump struct {
 	confirm func() // what the app's CONFIRM does; nil: the stream is confirmed already
 	down    sync.WaitGroup
 	begun   bool
+	closed  atomic.Bool // the app has closed in peace: what arrives goes nowhere, and what it wrote still gets there
 }
 
 // run pumps until both directions are over.
@@ -56,6 +57,7 @@ func (p *pump) up() {
 		kind, body, err := p.r.Next()
 		switch {
 		case err != nil && fin:
+			p.closed.Store(true)
 			p.st.Close() // the app said FIN and went: it reads no more either
 			return
 		case err != nil:
@@ -107,11 +109,13 @@ func (p *pump) over(err error) {
 // toApp moves what arrives to the app until FIN or the stream's end, and tells the app which.
 func (p *pump) toApp() {
 	_, err := p.st.WriteTo(p.w)
-	if err == nil {
+	switch {
+	case err == nil:
 		p.w.Frame(app.Fin, nil)
-		return
+	case p.closed.Load():
+	default:
+		p.tell(err)
 	}
-	p.tell(err)
 }
 
 // tell ends the connection to the app with the reason of the stream's end; another error is the connection's own.

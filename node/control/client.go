@@ -39,6 +39,7 @@ type ClientConfig struct {
 	Links   func() []LinkReport // the first to each peer is reported, at most MaxLinks; nil: none
 	Routes  func() []RouteKey   // the routes in place that begin here; nil: all that Route returned and CloseRoute did not end
 	Handler Handler
+	Net     Net          // nil: TCP
 	Log     *slog.Logger // nil: nothing is logged
 }
 
@@ -77,7 +78,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	}
 	c.up = uplink{
 		addr:  cfg.Manager,
-		cfg:   secure.Config{Local: cfg.Key, Kind: secure.KindControl, Network: cfg.Network},
+		cfg:   secureConfig(secure.KindControl, cfg.Key, cfg.Network, cfg.Net),
 		pins:  cfg.Pins,
 		log:   cfg.Log,
 		serve: c.serveManager,

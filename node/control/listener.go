@@ -27,6 +27,7 @@ type ListenerConfig struct {
 	Kind     secure.Kind
 	Key      *identity.Key
 	Network  string
+	Net      Net // nil: TCP
 	MaxConns int // finished handshakes and unfinished; more are closed at once; 0: DefaultMaxConns
 	Log      *slog.Logger
 }
@@ -42,6 +43,30 @@ type Listener struct {
 	byPrefix map[netip.Prefix]int
 }
 
+// Net is the network that services and their clients meet on; nil stands for TCP.
+type Net interface {
+	// Dial connects to HOST:PORT.
+	Dial(ctx context.Context, hostport string) (net.Conn, error)
+	// Listen accepts connections at HOST:PORT.
+	Listen(ctx context.Context, hostport string) (net.Listener, error)
+}
+
+func listen(n Net, hostport string) (net.Listener, error) {
+	if n == nil {
+		return net.Listen("tcp", hostport)
+	}
+	return n.Listen(context.Background(), hostport) // opening a port does not wait
+}
+
+// secureConfig is what a client greets a service with.
+func secureConfig(kind secure.Kind, key *identity.Key, network string, n Net) secure.Config {
+	cfg := secure.Config{Local: key, Kind: kind, Network: network}
+	if n != nil {
+		cfg.Dial = n.Dial
+	}
+	return cfg
+}
+
 // Listen opens the port. The Listener is closed by the end of Run, or by Close without Run.
 func Listen(cfg ListenerConfig) (*Listener, error) {
 	if cfg.MaxConns == 0 {
@@ -50,7 +75,7 @@ func Listen(cfg ListenerConfig) (*Listener, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, err := listen(cfg.Net, cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", cfg.Listen, err)
 	}

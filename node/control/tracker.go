@@ -19,6 +19,7 @@ type TrackerConfig struct {
 	Key     *identity.Key
 	Network string
 	Pins    *secure.Pins
+	Net     Net          // nil: TCP
 	Log     *slog.Logger // nil: nothing is logged
 }
 
@@ -49,7 +50,7 @@ func NewTracker(cfg TrackerConfig) (*Tracker, error) {
 	t := &Tracker{cfg: cfg, passed: map[string]AppRecord{}}
 	t.up = uplink{
 		addr:  cfg.Tracker,
-		cfg:   secure.Config{Local: cfg.Key, Kind: secure.KindTracker, Network: cfg.Network},
+		cfg:   secureConfig(secure.KindTracker, cfg.Key, cfg.Network, cfg.Net),
 		pins:  cfg.Pins,
 		log:   cfg.Log.With("part", "tracker"),
 		serve: func(identity.PubKey) Serve { return refuseAll },

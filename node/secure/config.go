@@ -1,8 +1,10 @@
 package secure
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/wire"
@@ -33,6 +35,8 @@ type Config struct {
 	Kind    Kind          // required, at most 32 bytes
 	Network string        // of the mesh; empty unless the user names one, at most 255 bytes
 	Binding []byte        // of the carrier (a TLS exporter value), at most 1 KiB; nil: none
+	// Dial is how DialService connects to HOST:PORT; nil: TCP. It is no part of the handshake.
+	Dial func(ctx context.Context, hostport string) (net.Conn, error)
 }
 
 func (c Config) check() error {

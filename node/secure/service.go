@@ -10,10 +10,10 @@ import (
 	"github.com/skycoin/viscript/node/identity"
 )
 
-// dialTime is how long a TCP connection may take to come up.
+// dialTime is how long a connection may take to come up.
 const dialTime = 5 * time.Second
 
-// DialService connects over TCP to a manager, a tracker or a messenger. The key it must
+// DialService connects, over TCP unless cfg.Dial says otherwise, to a manager, a tracker or a messenger. The key it must
 // prove is the one in a; else the one pinned for a.HostPort; else the one it answers to
 // WHO, which is pinned once the handshake with it succeeded. A service that has another
 // key than the pinned one is refused with a *PinChanged. A key in a is used as it is:
@@ -36,9 +36,9 @@ func (p *Pins) dialService(ctx context.Context, a Addr, cfg Config) (*Conn, erro
 	}
 	if ok {
 		c, err := dialKey(ctx, a.HostPort, cfg, pinned)
-		return c, p.explain(ctx, a.HostPort, pinned, err)
+		return c, p.explain(ctx, a.HostPort, cfg, pinned, err)
 	}
-	offered, err := askWho(ctx, a.HostPort)
+	offered, err := askWho(ctx, a.HostPort, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +55,11 @@ func (p *Pins) dialService(ctx context.Context, a Addr, cfg Config) (*Conn, erro
 
 // explain turns a refusal by a service whose key is pinned into *PinChanged, if the service
 // says that it has another key now. What it says decides only what the person reads.
-func (p *Pins) explain(ctx context.Context, hostPort string, pinned identity.PubKey, err error) error {
+func (p *Pins) explain(ctx context.Context, hostPort string, cfg Config, pinned identity.PubKey, err error) error {
 	if !errors.Is(err, ErrHandshake) {
 		return err
 	}
-	offered, whoErr := askWho(ctx, hostPort)
+	offered, whoErr := askWho(ctx, hostPort, cfg)
 	if whoErr != nil || offered == pinned {
 		return err
 	}
@@ -67,7 +67,7 @@ func (p *Pins) explain(ctx context.Context, hostPort string, pinned identity.Pub
 }
 
 func dialKey(ctx context.Context, hostPort string, cfg Config, key identity.PubKey) (*Conn, error) {
-	nc, err := dialTCP(ctx, hostPort)
+	nc, err := cfg.dial(ctx, hostPort)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +79,8 @@ func dialKey(ctx context.Context, hostPort string, cfg Config, key identity.PubK
 	return NewConn(nc, r), nil
 }
 
-func askWho(ctx context.Context, hostPort string) (identity.PubKey, error) {
-	nc, err := dialTCP(ctx, hostPort)
+func askWho(ctx context.Context, hostPort string, cfg Config) (identity.PubKey, error) {
+	nc, err := cfg.dial(ctx, hostPort)
 	if err != nil {
 		return identity.PubKey{}, err
 	}
@@ -88,7 +88,12 @@ func askWho(ctx context.Context, hostPort string) (identity.PubKey, error) {
 	return AskWho(ctx, nc)
 }
 
-func dialTCP(ctx context.Context, hostPort string) (net.Conn, error) {
-	d := net.Dialer{Timeout: dialTime}
+func (c Config) dial(ctx context.Context, hostPort string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	if c.Dial != nil {
+		return c.Dial(ctx, hostPort)
+	}
+	var d net.Dialer
 	return d.DialContext(ctx, "tcp", hostPort)
 }

@@ -37,6 +37,7 @@ type Config struct {
 	Listen  string // HOST:PORT; port 0 picks one
 	Dir     string // state folder, for this tracker alone
 	Network string
+	Net     control.Net // where it listens; nil: TCP
 	Key     *identity.Key
 	Log     *slog.Logger // nil: nothing is logged
 }
@@ -69,7 +70,7 @@ func New(cfg Config) (*Tracker, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	ln, err := control.Listen(control.ListenerConfig{
-		Listen: cfg.Listen, Kind: secure.KindTracker, Key: cfg.Key, Network: cfg.Network, Log: cfg.Log,
+		Listen: cfg.Listen, Kind: secure.KindTracker, Key: cfg.Key, Network: cfg.Network, Net: cfg.Net, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/skycoin/viscript/node/wire"
+)
+
+// Writer writes frames; each call is one write to the connection. A frame that a deadline cuts in two is finished
+// before the next one. Safe for concurrent use.
+type Writer struct {
+	lock turn // guards the following, and keeps frames whole
+	nc   net.Conn
+	rest []byte // of a frame that was cut
+	head [HeaderLen]byte
+	vec  [2][]byte
+	bufs net.Buffers
+}
+
+// turn is a lock that may be held across I/O. It is no mutex so that who waits for it counts as blocked in a test with
+// virtual time.
+type turn chan struct{}
+
+func newTurn() turn     { return make(turn, 1) }
+func (t turn) take()    { t <- struct{}{} }
+func (t turn) release() { <-t }
+
+// NewWriter writes frames to nc.
+func NewWriter(nc net.Conn) *Writer { return &Writer{lock: newTurn(), nc: nc} }
+
+// Frame writes one frame. After a deadline it may have been taken all the same; what is left of it goes first next time.
+func (w *Writer) Frame(k Kind, body []byte) error {
+	_, err := w.frame(k, body)
+	return err
+}
+
+// frame is Frame that tells whether the frame was taken: written, or begun.
+func (w *Writer) frame(k Kind, body []byte) (taken bool, err error) {
+	w.lock.take()
+	defer w.lock.release()
+	return w.frameLocked(k, body)
+}
+
+func (w *Writer) frameLocked(k Kind, body []byte) (taken bool, err error) {
+	if err := w.flushLocked(); err != nil {
+		return false, err
+	}
+	PutHeader(w.head[:], k, len(body))
+	if len(body) == 0 {
+		n, err := w.nc.Write(w.head[:])
+		return w.keepLocked(n, err, w.head[:], nil), err
+	}
+	w.vec = [2][]byte{w.head[:], body}
+	w.bufs = w.vec[:]
+	n, err := w.bufs.WriteTo(w.nc)
+	return w.keepLocked(int(n), err, w.head[:], body), err
+}
+
+// whole writes a frame that is in one piece, header included.
+func (w *Writer) whole(frame []byte) (taken bool, err error) {
+	w.lock.take()
+	defer w.lock.release()
+	if err := w.flushLocked(); err != nil {
+		return false, err
+	}
+	n, err := w.nc.Write(frame)
+	return w.keepLocked(n, err, frame, nil), err
+}
+
+// keepLocked keeps what n written bytes leave of a frame that consists of a and b.
+func (w *Writer) keepLocked(n int, err error, a, b []byte) (taken bool) {
+	if err == nil || n == 0 {
+		return err == nil
+	}
+	if n < len(a) {
+		w.rest = append(w.rest[:0], a[n:]...)
+		n = len(a)
+	}
+	w.rest = append(w.rest, b[n-len(a):]...)
+	return true
+}
+
+func (w *Writer) flushLocked() error {
+	for len(w.rest) > 0 {
+		n, err := w.nc.Write(w.rest)
+		w.rest = w.rest[n:]
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// last ends who is writing and writes one frame more, if k is not 0, within limit.
+func (w *Writer) last(k Kind, body []byte, limit time.Duration) error {
+	w.nc.SetWriteDeadline(time.Unix(1, 0))
+	w.lock.take()
+	defer w.lock.release()
+	w.nc.SetWriteDeadline(time.Now().Add(limit))
+	if k == 0 {
+		return w.flushLocked()
+	}
+	_, err := w.frameLocked(k, body)
+	return err
+}
+
+// Write writes p as DATA frames; it implements io.Writer. An error may come with n = len(p), when all of p was
+// taken and a deadline passed.
+func (w *Writer) Write(p []byte) (n int, err error) {
+	for len(p) > 0 {
+		k := min(len(p), MaxBody)
+		taken, err := w.frame(Data, p[:k])
+		if taken {
+			n += k
+		}
+		if err != nil {
+			return n, err
+		}
+		p = p[k:]
+	}
+	return n, nil
+}
+
+// Fail writes ERR.
+func (w *Writer) Fail(err error) error {
+	code, text := wire.CodeInternal, err.Error()
+	if r := new(Refused); errors.As(err, &r) {
+		code, text = r.Code, r.Text
+	}
+	b := binary.BigEndian.AppendUint16(nil, uint16(code))
+	return w.Frame(Err, wire.AppendString(b, text[:min(len(text), MaxText)]))
+}

@@ -1,0 +1,120 @@
+package apphost
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/skycoin/viscript/node/app"
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/wire"
+)
+
+// What waits for one app that is slow to take its datagrams; more is dropped, newest first.
+const (
+	maxDatagrams     = 1024
+	maxDatagramBytes = 1 << 20
+)
+
+// packets is an app that sends and takes datagrams at a port.
+type packets struct {
+	port  app.Port
+	in    chan []byte // bodies of DATAGRAM frames
+	bytes atomic.Int64
+}
+
+// listenPacket keeps a port for an app's datagrams until it hangs up.
+func (h *Host) listenPacket(nc net.Conn, r *app.Reader, w *app.Writer, port app.Port) error {
+	p := &packets{in: make(chan []byte, maxDatagrams)}
+	if err := h.takePacketPort(p, port); err != nil {
+		return err
+	}
+	defer h.freePacketPort(p)
+	self := app.Packet{Key: h.mesh.Self().Key, Port: p.port}
+	if err := w.Frame(app.OK, app.AppendPacket(nil, self)); err != nil {
+		return nil
+	}
+	gone := make(chan struct{})
+	var toApp sync.WaitGroup
+	defer toApp.Wait()
+	defer nc.Close() // wakes a write to an app that reads no more
+	defer close(gone)
+	toApp.Go(func() { p.pump(w, gone) })
+	for {
+		kind, body, err := r.Next()
+		if err != nil {
+			return nil
+		}
+		d, err := app.ParsePacket(body)
+		if kind != app.Datagram || err != nil {
+			nc.SetWriteDeadline(time.Now().Add(tellTimeout))
+			w.Fail(&wire.Refused{Code: wire.CodeBadRequest, Text: "malformed datagram"})
+			return nil
+		}
+		if err := h.mesh.SendDatagram(d.Key, uint16(d.Port), uint16(p.port), d.Data); err != nil {
+			h.log.Debug("sending a datagram", "peer", d.Key.Short(), "port", d.Port, "err", err)
+		}
+	}
+}
+
+// pump writes to the app what has come for it.
+func (p *packets) pump(w *app.Writer, gone <-chan struct{}) {
+	for {
+		select {
+		case b := <-p.in:
+			p.bytes.Add(-int64(len(b)))
+			if w.Frame(app.Datagram, b) != nil {
+				return
+			}
+		case <-gone:
+			return
+		}
+	}
+}
+
+func (h *Host) takePacketPort(p *packets, port app.Port) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.packets) >= maxListeners {
+		return &wire.Refused{Code: wire.CodeBusy, Text: "too many apps take datagrams on this node"}
+	}
+	if port == 0 {
+		for port = firstAutoPort; h.packets[port] != nil; port++ {
+		}
+	}
+	if h.packets[port] != nil {
+		return &wire.Refused{Code: wire.CodeBusy, Text: fmt.Sprintf("port %d of this node is taken for datagrams", port)}
+	}
+	p.port = port
+	h.packets[port] = p
+	return nil
+}
+
+func (h *Host) freePacketPort(p *packets) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.packets, p.port)
+}
+
+// Datagram hands a datagram that came from a port of a node to the app on ours. It does not block and does not keep b; without an
+// app, or when too much waits, the datagram is dropped.
+func (h *Host) Datagram(remote identity.PubKey, port, from uint16, b []byte) {
+	h.mu.Lock()
+	p := h.packets[app.Port(port)]
+	h.mu.Unlock()
+	if p == nil || len(b) > app.MaxDatagram {
+		return
+	}
+	body := app.AppendPacket(make([]byte, 0, identity.PubKeyLen+2+len(b)), app.Packet{Key: remote, Port: app.Port(from), Data: b})
+	if p.bytes.Add(int64(len(body))) > maxDatagramBytes {
+		p.bytes.Add(-int64(len(body)))
+		return
+	}
+	select {
+	case p.in <- body:
+	default:
+		p.bytes.Add(-int64(len(body)))
+	}
+}
