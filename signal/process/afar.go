@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/skycoin/viscript/signal"
 )
 
 // A child without its keeper is watched from afar: by its pidfd and the processes of the machine.
@@ -250,15 +252,34 @@ func marked(s Stat, mark string) bool {
 	return false
 }
 
-// SetWant records which state somebody asked for.
+// SetWant records which state somebody asked for. A keeper that ends meanwhile is waited for: its
+// record is then written here.
 func (p *Process) SetWant(ctx context.Context, w Want) error {
-	peer, custody, _ := p.keeper()
-	if peer != nil {
-		return peer.Call(ctx, methodWant, w, nil)
+	for {
+		peer, custody, changed := p.keeper()
+		var err error
+		switch {
+		case peer != nil:
+			if err = peer.Call(ctx, methodWant, w, nil); !errors.Is(err, signal.ErrClosed) {
+				return err
+			}
+		case custody == Unverified:
+			return fmt.Errorf("process: noting that id %d shall be %s: its keeper does not answer", p.at.id, w)
+		case custody != Kept:
+			return p.noteWant(w)
+		}
+		select {
+		case <-changed:
+		case <-p.ctx.Done():
+			return ErrReleased
+		case <-ctx.Done():
+			return fmt.Errorf("process: noting that id %d shall be %s: its keeper does not answer: %w", p.at.id, w, errors.Join(ctx.Err(), err))
+		}
 	}
-	if custody == Kept || custody == Unverified {
-		return fmt.Errorf("process: noting that id %d shall be %s: its keeper does not answer", p.at.id, w)
-	}
+}
+
+// noteWant is for a child without a keeper.
+func (p *Process) noteWant(w Want) error {
 	r, err := p.at.readRecord()
 	if err != nil {
 		return fmt.Errorf("process: noting that id %d shall be %s: %w", p.at.id, w, err)

@@ -54,6 +54,7 @@ func (k *keeper) serve(frames *signal.Frames, daemon bool) {
 		defer k.mu.Unlock()
 		delete(k.conns, peer)
 		delete(k.daemons, peer)
+		delete(k.announced, peer)
 	}()
 }
 
@@ -77,7 +78,7 @@ func (k *keeper) handle(ctx context.Context, peer *signal.Peer, method string, p
 	case methodStop:
 		return decoded(params, func(p stopParams) (any, error) { return k.stop(p), nil })
 	case methodBegin:
-		return decoded(params, func(ladderParams) (any, error) { return struct{}{}, k.wanted() })
+		return decoded(params, func(ladderParams) (any, error) { return struct{}{}, k.announce(peer) })
 	case methodWant:
 		return decoded(params, func(w Want) (any, error) { return struct{}{}, k.want(w) })
 	case methodAttach:
@@ -166,8 +167,8 @@ func (k *keeper) flush(conns map[*signal.Peer]bool) {
 func (k *keeper) want(w Want) error {
 	k.fileMu.Lock()
 	defer k.fileMu.Unlock()
-	if w != Up && w != Down {
-		return signal.Errorf(signal.CodeParams, "want %q: up or down", w)
+	if w != Up && w != Down && w != Again {
+		return signal.Errorf(signal.CodeParams, "want %q: up, down or again", w)
 	}
 	changed := k.record
 	changed.Want = w
