@@ -85,10 +85,10 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if s.ids, err = openCounter(s.cfg.Dir); err != nil {
+	if s.events, err = openJournal(s.cfg.Dir, s.log); err != nil {
 		return err
 	}
-	if s.events, err = openJournal(s.cfg.Dir, s.log); err != nil {
+	if s.ids, err = openCounter(s.cfg.Dir, s.log, s.knownIDs); err != nil {
 		return err
 	}
 	// Before anybody can connect: an app that is not in the table is refused for good.
