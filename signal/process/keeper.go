@@ -250,6 +250,9 @@ func (k *keeper) close() {
 	case <-k.out.recorded:
 	case <-time.After(flushTime):
 	}
+	if lost := k.out.lost.Load(); lost > 0 { // also what was lost since it was last told
+		k.tell(methodLost, lostParams{lost})
+	}
 	for end := time.Now().Add(partingTime); k.shows.Load() > 0 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
