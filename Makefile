@@ -1,15 +1,16 @@
-# Targets: run build test check race fuzz bench docs cross clean. CI runs `make test`.
+# Targets: run build test check race soak fuzz bench docs cross clean. CI runs `make test`.
 GO      ?= go
 BIN     := bin/viscript
 # names by which existing configurations start the roles
 LINKS   := apptracker nm node socks-client socks-server
 FUZZTIME ?= 10s
+SOAKTIME ?= 5m
 # all but: SA2001, a lock taken as a barrier; U1000, which does not see methods used through type parameters
 CHECKS  := inherit,-SA2001,-U1000
 # Without a C compiler everything still builds, as one static executable.
 CGO     := $(if $(shell command -v $${CC:-cc} 2>/dev/null),1,0)
 
-.PHONY: run build test check race fuzz bench docs cross clean tools
+.PHONY: run build test check race soak fuzz bench docs cross clean tools
 .DEFAULT_GOAL := build
 
 run: build
@@ -25,7 +26,7 @@ build:
 tools:
 	@.ci/tools
 
-test: tools check race fuzz
+test: tools check race soak fuzz
 
 check: build
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not gofmt-ed: $$bad"; exit 1; }
@@ -38,6 +39,10 @@ check: build
 
 race:
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 15m ./...
+
+# the mesh demo, and apps that come and go, crash and flood beside it: nothing may grow
+soak:
+	SOAK=$(SOAKTIME) CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 30m -run '^TestSoak$$' -v ./cmd/viscript
 
 # every fuzz target of the tree for FUZZTIME each
 fuzz:

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if _, ok := roleForName(filepath.Base(os.Args[0])); ok { // a link such as meshnet-run-node
 		os.Exit(run(os.Args))
 	}
-	testscript.Main(m, map[string]func(){
+	testscript.Main(tidy{m}, map[string]func(){
 		"viscript": func() { os.Exit(run(os.Args)) },
 		"speaker":  speaker,
 		"wan":      wan,

@@ -205,9 +205,8 @@ class Ours(Launcher):
             "restart": "always" if a.restart else "no", "stop_timeout": f"{GRACE}s",
             "log": {"size": "1GiB", "count": 2},
         } for a in self.apps}
-        groups = {"all": [{"app": a.name} for a in self.apps]}
         with open(os.path.join(self.folder, "config.yaml"), "w") as f:
-            json.dump({"apps": apps, "groups": groups}, f)  # JSON is YAML
+            json.dump({"apps": apps}, f)  # JSON is YAML
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.signal = "127.0.0.1:%d" % s.getsockname()[1]
@@ -217,11 +216,6 @@ class Ours(Launcher):
 
     def exec(self, *words):
         return self.command(self.tool, "exec", "--json", "--state", os.path.join(self.folder, "state"), *words)
-
-    def ask(self, *words):
-        """Does not wait for the answer."""
-        subprocess.Popen([self.tool, "exec", "--state", os.path.join(self.folder, "state"), *words], env=self.env,
-                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def rows(self, name=None, ended=True):
         words = ["list_apps", "-a"] if ended else ["list_apps"]
@@ -369,9 +363,6 @@ class Pm2(Launcher):
 def up(launcher, condition, seconds, pause=0.05):
     """Launches, and waits until the condition holds; False: it never did."""
     launcher.launch()
-    if isinstance(launcher, Ours) and not wait_for(lambda: launcher.rows() or condition(), 3):
-        print("  nothing started by itself: `up all`", file=sys.stderr)
-        launcher.ask("up", "all")
     if not wait_for(condition, seconds, pause):
         print(f"  {type(launcher).__name__}: not there after {seconds} s", file=sys.stderr)
         return False

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/skycoin/viscript/signal"
 )
 
 // A child without its keeper is watched from afar: by its pidfd and the processes of the machine.
@@ -251,7 +253,8 @@ func marked(s Stat, mark string) bool {
 	return false
 }
 
-// SetWant records which state somebody asked for.
+// SetWant records which state somebody asked for. A keeper that ends meanwhile is waited for: its
+// record is then written here.
 func (p *Process) SetWant(ctx context.Context, w Want) error {
 	if err := p.amend(ctx, methodWant, w, func(r *Record) { r.Want = w }); err != nil {
 		return fmt.Errorf("process: noting that id %d shall be %s: %w", p.at.id, w, err)
@@ -270,15 +273,33 @@ func (p *Process) SetRequest(ctx context.Context, request []byte) error {
 
 var errNoAnswer = errors.New("its keeper does not answer")
 
-// amend has the keeper change the record, or does it where there is none.
+// amend has the keeper change the record, or does it where there is none. A keeper that ends meanwhile is waited for.
 func (p *Process) amend(ctx context.Context, method string, params any, change func(*Record)) error {
-	peer, custody, _ := p.keeper()
-	if peer != nil {
-		return peer.Call(ctx, method, params, nil)
+	for {
+		peer, custody, changed := p.keeper()
+		var err error
+		switch {
+		case peer != nil:
+			if err = peer.Call(ctx, method, params, nil); !errors.Is(err, signal.ErrClosed) {
+				return err
+			}
+		case custody == Unverified:
+			return errNoAnswer
+		case custody != Kept:
+			return p.amendAlone(change)
+		}
+		select {
+		case <-changed:
+		case <-p.ctx.Done():
+			return ErrReleased
+		case <-ctx.Done():
+			return errors.Join(errNoAnswer, ctx.Err(), err)
+		}
 	}
-	if custody == Kept || custody == Unverified {
-		return errNoAnswer
-	}
+}
+
+// amendAlone is for a child without a keeper.
+func (p *Process) amendAlone(change func(*Record)) error {
 	r, err := p.at.readRecord()
 	if err != nil {
 		return err

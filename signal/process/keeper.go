@@ -53,9 +53,11 @@ type keeper struct {
 	conns   map[*signal.Peer]bool
 	climbs  map[string]*climbing
 	stopped bool // somebody asked for the end
-	ending  *Ending
-	closing bool // the tree is empty
-	closed  bool // no more connections
+	// announced a stop that they may not live to ask for
+	announced map[*signal.Peer]bool
+	ending    *Ending
+	closing   bool // the tree is empty
+	closed    bool // no more connections
 }
 
 // Keep is the life of a keeper: what `viscript keep` runs. It returns the exit code of its
@@ -88,7 +90,7 @@ func keep() error {
 	k := &keeper{
 		at: place{params.Run, params.ID}, ladder: params.Ladder,
 		daemons: make(map[*signal.Peer]bool), conns: make(map[*signal.Peer]bool),
-		climbs: make(map[string]*climbing),
+		climbs: make(map[string]*climbing), announced: make(map[*signal.Peer]bool),
 	}
 	if err := k.start(params); err != nil {
 		return sendAnswer(frames, startAnswer{Error: err.Error()})
@@ -235,7 +237,7 @@ func (k *keeper) childEnded() {
 	k.work.Go(func() {
 		k.out.drain()
 		k.mu.Lock()
-		k.ending = &Ending{App: k.child.id, Boot: k.boot, Exit: k.child.exit, Stopped: k.stopped}
+		k.ending = &Ending{App: k.child.id, Boot: k.boot, Exit: k.child.exit, Stopped: k.stopped || len(k.announced) > 0}
 		e := *k.ending
 		k.mu.Unlock()
 		k.tell(methodEnded, e)
@@ -269,6 +271,9 @@ func (k *keeper) close() {
 	select {
 	case <-k.out.recorded:
 	case <-time.After(flushTime):
+	}
+	if lost := k.out.lost.Load(); lost > 0 { // also what was lost since it was last told
+		k.tell(methodLost, lostParams{lost})
 	}
 	for end := time.Now().Add(partingTime); k.shows.Load() > 0 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)

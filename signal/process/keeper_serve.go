@@ -55,6 +55,7 @@ func (k *keeper) serve(frames *signal.Frames, daemon bool) {
 		defer k.mu.Unlock()
 		delete(k.conns, peer)
 		delete(k.daemons, peer)
+		delete(k.announced, peer)
 	}()
 }
 
@@ -80,7 +81,7 @@ func (k *keeper) handle(ctx context.Context, peer *signal.Peer, conn net.Conn, m
 	case methodStop:
 		return decoded(params, func(p stopParams) (any, error) { return k.stop(p), nil })
 	case methodBegin:
-		return decoded(params, func(ladderParams) (any, error) { return struct{}{}, k.wanted() })
+		return decoded(params, func(ladderParams) (any, error) { return struct{}{}, k.announce(peer) })
 	case methodWant:
 		return decoded(params, func(w Want) (any, error) { return struct{}{}, k.want(w) })
 	case methodAsked:
@@ -169,8 +170,8 @@ func (k *keeper) flush(conns map[*signal.Peer]bool) {
 }
 
 func (k *keeper) want(w Want) error {
-	if w != Up && w != Down {
-		return signal.Errorf(signal.CodeParams, "want %q: up or down", w)
+	if w != Up && w != Down && w != Again {
+		return signal.Errorf(signal.CodeParams, "want %q: up, down or again", w)
 	}
 	return k.amend(func(r *Record) { r.Want = w })
 }

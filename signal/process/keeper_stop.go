@@ -5,6 +5,8 @@ package process
 import (
 	"context"
 	"maps"
+
+	"github.com/skycoin/viscript/signal"
 )
 
 // climbing is a ladder under way, or one that is about to be begun.
@@ -79,11 +81,13 @@ func (k *keeper) stop(p stopParams) Report {
 	return rep
 }
 
-// wanted notes that the end which may come now is asked for.
-func (k *keeper) wanted() error {
+// announce notes that the end which may come now is asked for, unless who asks is killed before.
+func (k *keeper) announce(peer *signal.Peer) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.stopped = true
+	if k.conns[peer] {
+		k.announced[peer] = true
+	}
 	return nil
 }
 

@@ -43,9 +43,11 @@ type Identity struct {
 type Want string
 
 // The wanted states. Down: it was stopped by request and stays so until it is started by request.
+// Again: it is being stopped in order to be started again; a keeper of before there was one refuses it.
 const (
-	Up   Want = "up"
-	Down Want = "down"
+	Up    Want = "up"
+	Down  Want = "down"
+	Again Want = "again"
 )
 
 // Record says what runs as an id, and since when. Its keeper writes it; when that is gone,

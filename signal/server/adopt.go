@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,9 +78,9 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	a.state, a.reason = s.foundState(a, custody), why
 	s.mu.Lock()
 	s.apps[a.id] = a
-	a.down = rec.Want == process.Down
+	a.down, a.again = rec.Want == process.Down, rec.Want == process.Again
 	a.beganLocked()
-	v := a.view()
+	v, again := a.view(), a.again
 	s.mu.Unlock()
 	select {
 	case <-p.Done(): // its keeper may have leftovers to look after
@@ -93,8 +94,23 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	}
 	s.emit(v, kindFound, text)
 	s.work.Go(func() { s.watchFound(a, r) })
+	if stopping, _ := p.Stopping(); (v.Down || again) && !stopping && custody != process.Unverified {
+		s.work.Go(func() { s.resume(a, again) })
+	}
 	s.probe(a, r, process.Target{Log: a.log, LogFrom: process.LogEnd(a.log), Dir: a.request().Dir})
 	return true
+}
+
+// resume does what an earlier server had noted and was killed before it began.
+func (s *Server) resume(a *app, again bool) {
+	ctx := context.Background() // the end of the server ends it
+	act := func() error { _, err := s.Stop(ctx, a.id); return err }
+	if again {
+		act = func() error { _, err := s.Restart(ctx, a.id); return err }
+	}
+	if err := act(); err != nil {
+		s.log.Warn("an earlier daemon was asked to stop an app", "app", a.request().App, "id", a.id, "err", err)
+	}
 }
 
 // unknownApp is the name of an app whose record does not tell it.

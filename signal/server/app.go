@@ -34,6 +34,7 @@ type app struct {
 	hurry    context.CancelFunc // of the stop under way, nil when there is none
 	keep     upkeep
 	down     bool          // stopped by request, and to stay so
+	again    bool          // an earlier daemon was killed while it restarted it: to be started when it has ended
 	changed  chan struct{} // closed, and replaced, when state changes
 }
 

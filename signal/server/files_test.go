@@ -25,7 +25,7 @@ import (
 
 func TestCounter(t *testing.T) {
 	dir := t.TempDir()
-	c, err := openCounter(dir)
+	c, err := openCounter(dir, slog.New(slog.DiscardHandler), func() uint64 { return 70 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestCounter(t *testing.T) {
 	}
 	all.Wait()
 	// As after kill -9: nothing was closed.
-	again, err := openCounter(dir)
+	again, err := openCounter(dir, slog.New(slog.DiscardHandler), func() uint64 { return 70 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +60,14 @@ func TestCounter(t *testing.T) {
 	for text, want := range map[string]bool{"7\n": true, "7": true, "": false, "x": false, "-1": false, "1 2": false,
 		"99999999999999999999\n": false, "000000000000000000000000007\n": false} {
 		os.WriteFile(filepath.Join(dir, "ids"), []byte(text), 0o600)
-		c, err := openCounter(dir)
-		if err == nil {
-			c.close()
+		c, err := openCounter(dir, slog.New(slog.DiscardHandler), func() uint64 { return 70 })
+		if err != nil {
+			t.Fatal(err)
 		}
-		if (err == nil) != want {
-			t.Errorf("%q: %v, want a number: %v", text, err, want)
+		id, err := c.next()
+		c.close()
+		if first := sig.ID(70 + idMargin + 1); err != nil || want && id != 8 || !want && id != first {
+			t.Errorf("%q: id %d, %v; is a number: %v", text, id, err, want)
 		}
 	}
 }

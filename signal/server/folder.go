@@ -5,7 +5,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Names in the state folder.
@@ -84,12 +84,10 @@ func takeLock(dir string, inherited *os.File) (f *os.File, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("state folder %s: %w (choose another with --state)", dir, plain(err))
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := io.ReadAll(io.LimitReader(f, 32))
+	if holder, err := flock(f); err != nil {
 		f.Close()
 		if err == syscall.EWOULDBLOCK {
-			return nil, fmt.Errorf("%w: another daemon (pid %s) uses %s: choose another folder with --state",
-				ErrLocked, strings.TrimSpace(string(holder)), dir)
+			return nil, fmt.Errorf("%w: another daemon (pid %s) uses %s: choose another folder with --state", ErrLocked, holder, dir)
 		}
 		return nil, fmt.Errorf("locking %s: %w", path, err)
 	}
@@ -102,6 +100,31 @@ func takeLock(dir string, inherited *os.File) (f *os.File, err error) {
 		return nil, fmt.Errorf("writing %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// parting is how long the lock of a daemon that is gone may still be held: one that was killed while
+// it started a process has left a copy of the lock to that, which closes it when its program begins.
+const parting = 5 * time.Second
+
+// flock takes the lock at once; where its holder is gone, within parting. With
+// EWOULDBLOCK it returns the holder's pid, as written in the file.
+func flock(f *os.File) (holder string, err error) {
+	for end := time.Now().Add(parting); ; time.Sleep(parting / 500) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != syscall.EWOULDBLOCK {
+			return "", err
+		}
+		text := make([]byte, 32)
+		n, _ := f.ReadAt(text, 0)
+		holder = strings.TrimSpace(string(text[:n]))
+		pid, bad := strconv.Atoi(holder)
+		if bad != nil || pid <= 0 || syscall.Kill(pid, 0) != syscall.ESRCH || time.Now().After(end) {
+			return holder, err
+		}
+	}
 }
 
 // clearRun removes what a daemon that was killed left in run: its half-made socket, and tokens

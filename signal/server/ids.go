@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/signal/process"
 )
 
 // idLine is the fixed length of the ids file: twenty digits and a newline, so that a new
@@ -33,11 +36,13 @@ type counter struct {
 	written uint64
 }
 
-func openCounter(dir string) (*counter, error) {
+// openCounter goes on from the file. Where that is damaged it goes on well above the highest id that
+// known finds, which may have missed some, and says so.
+func openCounter(dir string, log *slog.Logger, known func() uint64) (*counter, error) {
 	path := filepath.Join(dir, idsName)
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err = createCounter(dir, path)
+		f, err = createCounter(dir, path, 0)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the id counter: %w", err)
@@ -50,17 +55,47 @@ func openCounter(dir string) (*counter, error) {
 		}
 	}
 	f.Close()
-	return nil, fmt.Errorf("id counter %s: %w; write the highest id ever used into it", path, err)
+	last := known() + idMargin
+	log.Warn("the id counter is damaged: ids go on above all that are known", "path", path, "last", last, "err", err)
+	if f, err = createCounter(dir, path, last); err != nil {
+		return nil, fmt.Errorf("replacing the damaged id counter: %w", err)
+	}
+	return &counter{file: f, last: last, written: last}, nil
 }
 
+// idMargin is for ids of which nothing is left but that somebody may remember.
+const idMargin = 1000
+
+// knownIDs is the highest id that events, records or logs tell of.
+func (s *Server) knownIDs() (highest uint64) {
+	for id := range s.events.lastKinds() {
+		highest = max(highest, uint64(id))
+	}
+	ids, _ := process.IDs(filepath.Join(s.cfg.Dir, runName))
+	for _, id := range ids {
+		highest = max(highest, id)
+	}
+	logs, _ := os.ReadDir(filepath.Join(s.cfg.Dir, logsName))
+	for _, e := range logs {
+		number, _, _ := strings.Cut(e.Name(), "-")
+		if id, err := strconv.ParseUint(number, 10, 62); err == nil {
+			highest = max(highest, id)
+		}
+	}
+	return min(highest, maxKnown)
+}
+
+// maxKnown keeps a name that somebody made up from using up the numbers.
+const maxKnown = 1 << 52
+
 // createCounter makes the file complete or not at all: an empty one would count from 1 again.
-func createCounter(dir, path string) (*os.File, error) {
+func createCounter(dir, path string, last uint64) (*os.File, error) {
 	tmp, err := os.CreateTemp(dir, ".ids-*")
 	if err != nil {
 		return nil, err
 	}
 	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(appendID(nil, 0))
+	_, err = tmp.Write(appendID(nil, last))
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)

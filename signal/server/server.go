@@ -86,7 +86,7 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if s.ids, err = openCounter(s.cfg.Dir); err != nil {
+	if s.events, err = openJournal(s.cfg.Dir, s.log); err != nil {
 		return err
 	}
 	if s.cfg.Cgroup != "" {
@@ -94,7 +94,7 @@ func (s *Server) open() (err error) {
 			s.log.Warn("limits are not held by cgroups", "err", err)
 		}
 	}
-	if s.events, err = openJournal(s.cfg.Dir, s.log); err != nil {
+	if s.ids, err = openCounter(s.cfg.Dir, s.log, s.knownIDs); err != nil {
 		return err
 	}
 	// Before anybody can connect: an app that is not in the table is refused for good.

@@ -173,7 +173,7 @@ func (s *Server) enter(a *app, r *run) signal.App {
 	a.run, a.started, a.ended = r, r.proc.Started(), time.Time{}
 	a.reason, a.status, a.speaks = "", "", false
 	a.beganLocked()
-	a.down = false
+	a.down, a.again = false, false
 	a.setState(signal.Starting)
 	s.apps[a.id] = a
 	s.pruneLocked()
@@ -423,7 +423,7 @@ func (s *Server) ended(a *app, r *run, e process.Exit) {
 	}
 	r.conn = nil
 	close(r.over)
-	if next, waits := s.afterLocked(a, r, e, wanted || byOthers); waits {
+	if next, waits := s.afterLocked(a, r, e, wanted || byOthers || a.down); waits {
 		state = next
 	}
 	a.setState(state)

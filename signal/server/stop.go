@@ -37,15 +37,24 @@ func (s *Server) Restart(ctx context.Context, id signal.ID) (signal.App, error) 
 	}
 	return wait(ctx, s, a, func(ctx context.Context) (signal.App, error) {
 		s.stay(a)
-		rep, err := s.climb(ctx, a, s.ladder(a))
+		s.want(ctx, a, process.Again)
+		v, err := s.relaunch(ctx, a)
 		if err != nil {
-			return signal.App{}, err
+			s.want(ctx, a, process.Up)
 		}
-		if len(rep.Survivors) > 0 {
-			return signal.App{}, signal.Errorf(signal.CodeStart, "app %d (%s) is not restarted: %s", a.id, a.request().App, stopText(rep))
-		}
-		return s.launch(a)
+		return v, err
 	})
+}
+
+func (s *Server) relaunch(ctx context.Context, a *app) (signal.App, error) {
+	rep, err := s.climb(ctx, a, s.ladder(a))
+	if err != nil {
+		return signal.App{}, err
+	}
+	if len(rep.Survivors) > 0 {
+		return signal.App{}, signal.Errorf(signal.CodeStart, "app %d (%s) is not restarted: %s", a.id, a.request().App, stopText(rep))
+	}
+	return s.launch(a)
 }
 
 func (s *Server) stop(ctx context.Context, id signal.ID, ladder func(*app) process.Ladder) (signal.StopReport, error) {
@@ -54,10 +63,10 @@ func (s *Server) stop(ctx context.Context, id signal.ID, ladder func(*app) proce
 		return signal.StopReport{}, err
 	}
 	return wait(ctx, s, a, func(ctx context.Context) (signal.StopReport, error) {
-		s.stay(a)
 		s.mu.Lock()
-		a.down = true
+		a.down, a.again = true, false // first: it may end by itself meanwhile, and its policy is not to start it again
 		s.mu.Unlock()
+		s.stay(a)
 		s.want(ctx, a, process.Down)
 		return s.climb(ctx, a, ladder(a))
 	})

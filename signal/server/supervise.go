@@ -189,6 +189,10 @@ func (a *app) notifyLocked() {
 // afterLocked decides what follows the end of a run, and sets the timer. wanted: somebody stopped it. It returns the
 // state that the app is in now, if that is not the one its end alone makes.
 func (s *Server) afterLocked(a *app, r *run, e process.Exit, wanted bool) (signal.State, bool) {
+	if a.again && !a.down {
+		a.again = false
+		return s.decideLocked(a, process.Decision{Verdict: process.StartAgain, Reason: "its restart was cut off by the end of an earlier daemon"})
+	}
 	code := e.Code
 	if e.Unknown || r.unwell {
 		code = -1

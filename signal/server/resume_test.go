@@ -1,0 +1,149 @@
+//go:build linux
+
+package server
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	sig "github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/signal/process"
+)
+
+// A daemon that was killed when it had noted that an app shall be down, and had not begun to stop
+// it: the next one does.
+func TestStopIsTakenUp(t *testing.T) {
+	dir := t.TempDir()
+	d := startDaemon(t, dir)
+	v, other := started(t, d, shell("exec sleep 600")), started(t, d, shell("exec sleep 600"))
+	d.kill()
+	p, err := process.Adopt(filepath.Join(dir, runName), uint64(v.ID), &process.Reader{})
+	if err == nil {
+		err = p.SetWant(t.Context(), process.Down)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Release()
+	s := serveDir(t, dir, nil)
+	if got := awaitState(t, s, v.ID, sig.Exited); !got.Down || runs(v.Pid) {
+		t.Errorf("%+v", got)
+	}
+	if got := row(t, s, other.ID); got.Pid != other.Pid || got.Down {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A stop that meets the end of the app by itself, and then the pause before its next start, is a
+// stop all the same: nothing starts it after the stop was reported.
+func TestStopOfWhatJustEnds(t *testing.T) {
+	s := serve(t, nil)
+	var all sync.WaitGroup
+	for i := range 60 {
+		all.Go(func() {
+			v, err := s.Start(t.Context(), kept(sig.RestartAlways, "sleep 0.05; exit 3"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			time.Sleep(time.Duration(40+3*i) * time.Millisecond)
+			if _, err := s.Stop(t.Context(), v.ID); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(200 * time.Millisecond) // five pauses
+			if v = row(t, s, v.ID); v.Pid != 0 || v.State == sig.Waiting || !v.Down {
+				t.Errorf("it was stopped: %+v", v)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A restart that the end of the daemon cut off is finished by the next one, under the same id:
+// noted only, under way, or down already.
+func TestRestartIsTakenUp(t *testing.T) {
+	dir := t.TempDir()
+	d := startDaemon(t, dir)
+	var apps []sig.App
+	for range 2 {
+		apps = append(apps, started(t, d, shell("exec sleep 600")))
+	}
+	deaf := helper("deaf")
+	deaf.StopAfter = sig.Duration(500 * time.Millisecond)
+	slow := started(t, d, deaf)
+	awaitLog(t, slow, "deaf")
+	go d.Restart(t.Context(), slow.ID)
+	eventually(t, "it is being stopped", func() bool {
+		list, err := d.List(t.Context())
+		return err == nil && list[slow.ID-1].State == sig.Stopping
+	})
+	d.kill()
+	for i, v := range apps {
+		p, err := process.Adopt(filepath.Join(dir, runName), uint64(v.ID), &process.Reader{})
+		if err == nil {
+			err = p.SetWant(t.Context(), process.Again)
+		}
+		if err == nil && i > 0 {
+			_, err = p.Stop(t.Context(), nil, process.Ladder{Term: slack, Kill: slack})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Release()
+	}
+	s := serveDir(t, dir, nil)
+	for _, v := range append(apps, slow) {
+		eventually(t, fmt.Sprintf("%+v runs again: %+v", v, row(t, s, v.ID)), func() bool {
+			now := row(t, s, v.ID)
+			return now.Pid != 0 && now.Pid != v.Pid && now.App == v.App
+		})
+		if runs(v.Pid) {
+			t.Errorf("the run before is still there: %+v", v)
+		}
+	}
+	if list, err := s.List(t.Context()); err != nil || len(list) != 3 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// A daemon that was killed may have left its lock, for a moment, to what it was about to start.
+func TestLockOfTheDead(t *testing.T) {
+	dir := t.TempDir()
+	gone := exec.Command("/bin/true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	hold := func(pid int) *os.File {
+		f, err := os.Create(filepath.Join(dir, lockName))
+		if err == nil {
+			_, err = fmt.Fprintln(f, pid)
+		}
+		if err == nil {
+			err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	dead := hold(gone.Process.Pid)
+	time.AfterFunc(100*time.Millisecond, func() { dead.Close() })
+	s, err := New(Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	f := hold(os.Getpid())
+	defer f.Close()
+	began := time.Now()
+	if _, err := New(Config{Dir: dir}); !errors.Is(err, ErrLocked) || time.Since(began) > parting {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+}
