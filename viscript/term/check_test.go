@@ -160,7 +160,7 @@ func randomOutput(r *rand.Rand, n int) []byte {
 
 // TestRandom is what the fuzz targets check, over sequences that mean something.
 func TestRandom(t *testing.T) {
-	rounds := uint64(1500)
+	rounds := uint64(800)
 	if testing.Short() {
 		rounds = 100
 	}

@@ -46,9 +46,12 @@ func (t *Terminal) Text(a, b Pos, block bool) string {
 	return string(out)
 }
 
+// maxWord bounds how far Word looks in each direction.
+const maxWord = 4096
+
 // Word is the run of characters around p that a double click selects: letters, digits and what
 // paths and addresses are made of. It does not cross line ends, but wrapped rows. Without a word
-// at p both are p.
+// at p both are p. It ends 4,096 columns before and after p at the latest.
 func (t *Terminal) Word(p Pos) (from, to Pos) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -57,16 +60,16 @@ func (t *Terminal) Word(p Pos) (from, to Pos) {
 		return p, p
 	}
 	from, to = p, p
-	for q, ok := t.before(from); ok; q, ok = t.before(from) {
-		if in, _ := t.wordAt(q); !in {
+	for range maxWord {
+		q, ok := t.before(from)
+		if in, _ := t.wordAt(q); !ok || !in {
 			break
 		}
 		from = q
 	}
-	for ok := true; ok; {
-		var q Pos
-		q, ok = t.after(to)
-		if in, there := t.wordAt(q); !ok || !there || !in {
+	for range maxWord {
+		q, ok := t.after(to)
+		if in, _ := t.wordAt(q); !ok || !in {
 			break
 		}
 		to = q
@@ -77,7 +80,7 @@ func (t *Terminal) Word(p Pos) (from, to Pos) {
 
 // wordAt reads line p.Line into t.row, and tells whether p is on it and part of a word.
 func (t *Terminal) wordAt(p Pos) (word, ok bool) {
-	if !t.readCached(p.Line) || p.X < 0 || p.X >= len(t.row.Cells) {
+	if !t.readLine(p.Line, &t.row) || p.X < 0 || p.X >= len(t.row.Cells) {
 		return false, false
 	}
 	c := t.row.Cells[p.X]
@@ -86,10 +89,6 @@ func (t *Terminal) wordAt(p Pos) (word, ok bool) {
 	}
 	r := c.Rune()
 	return c.Clustered() || unicode.In(r, unicode.L, unicode.N, unicode.M) || r != 0 && strings.ContainsRune("_-./~:@%+=?&#", r), true
-}
-
-func (t *Terminal) readCached(n uint64) bool {
-	return t.readLine(n, &t.row)
 }
 
 // before is the place before p, in the row above if that is wrapped into p's.

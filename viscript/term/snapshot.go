@@ -16,6 +16,8 @@ type Snapshot struct {
 	Title      string
 	Directory  string // URL
 	Colors     Colors
+
+	recolored bool // by the last update
 }
 
 // Snapshot brings s up to date and tells whether anything may have changed since. It copies the
@@ -24,13 +26,13 @@ type Snapshot struct {
 func (t *Terminal) Snapshot(s *Snapshot) (changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.Damage = s.Damage[:0]
+	s.Damage, s.recolored = s.Damage[:0], false
 	if s.Version == t.version || s.Version > 0 && t.held() {
 		return false
 	}
 	if s.Cols != t.cols || s.Rows != t.rows || s.Epoch != t.epoch {
-		s.Version = 0
-		s.Lines = append(s.Lines[:min(len(s.Lines), t.rows)], make([]Row, max(0, t.rows-len(s.Lines)))...)
+		s.Version, s.Rows = 0, t.rows
+		s.setRows()
 	}
 	for y := range s.Lines {
 		l := t.s.line(y)
@@ -40,7 +42,7 @@ func (t *Terminal) Snapshot(s *Snapshot) (changed bool) {
 		t.copyLine(l, &s.Lines[y])
 		s.Damage = append(s.Damage, y)
 	}
-	if t.colorsAt > s.Version || s.Version == 0 {
+	if s.recolored = t.colorsAt > s.Version || s.Version == 0; s.recolored {
 		s.Colors = t.colors
 	}
 	s.Version, s.Epoch, s.Cols, s.Rows = t.version, t.epoch, t.cols, t.rows

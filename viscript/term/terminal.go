@@ -7,8 +7,8 @@ import (
 
 const (
 	// MaxCols and MaxRows bound the size of a terminal.
-	MaxCols = 2000
-	MaxRows = 1000
+	MaxCols = 1000
+	MaxRows = 500
 
 	defaultScrollback = 10_000
 	scrollbackBytes   = 32 << 20
