@@ -3,6 +3,7 @@ package term
 import (
 	"encoding/base64"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -185,5 +186,18 @@ func TestLinks(t *testing.T) {
 	}
 	if n := len(term.extras.list); n > maxExtras || n != len(term.extras.byValue) || term.extras.bytes > maxExtraBytes+maxURI {
 		t.Errorf("%d links, %d bytes kept", n, term.extras.bytes)
+	}
+}
+
+// TestWholePalette: a program that asks for all colours at once learns them.
+func TestWholePalette(t *testing.T) {
+	term, r := recorded(80, 24)
+	var ask strings.Builder
+	for i := range 256 {
+		ask.WriteString("\x1b]4;" + strconv.Itoa(i) + ";?\x1b\\")
+	}
+	term.Write([]byte(ask.String()))
+	if n := strings.Count(string(r.answers), "rgb:"); n != 256 {
+		t.Errorf("%d colours told", n)
 	}
 }

@@ -66,6 +66,7 @@ func (t *Terminal) remember(l *line) {
 // scrollPart scrolls what is within the margins, by n lines up or -n down.
 func (t *Terminal) scrollPart(top, n int) {
 	blank := t.pen.blank()
+	t.work += (t.bottom - top) * (t.right - t.left)
 	for y := top; y < t.bottom; y++ {
 		l := t.touch(y)
 		l.part(t.left)
@@ -98,6 +99,7 @@ func (t *Terminal) touchLines(y, end int) {
 }
 
 func (t *Terminal) blankLines(y, end int) {
+	t.work += (end - y) * t.cols
 	for ; y < end; y++ {
 		l := t.touch(y)
 		l.erase(0, t.cols, t.pen.blank())
@@ -132,6 +134,7 @@ func (t *Terminal) eraseScreen(what int, selective bool) {
 	case 3:
 		t.clearHistory()
 	}
+	t.work += (end - first) * t.cols
 	for y := first; y < end; y++ {
 		t.erase(y, 0, t.cols, selective)
 	}
@@ -203,6 +206,7 @@ func (t *Terminal) scrollAway(n int) {
 // shiftColumns moves the columns from x to the right margin by n in every line of the region:
 // DECIC, DECDC, SL and SR.
 func (t *Terminal) shiftColumns(x, n int) {
+	t.work += (t.bottom - t.top) * t.cols
 	for y := t.top; y < t.bottom; y++ {
 		l := t.touch(y)
 		if n > 0 {
@@ -218,6 +222,7 @@ func (t *Terminal) align() {
 	t.top, t.bottom, t.left, t.right = 0, t.rows, 0, t.cols
 	t.origin = false
 	t.moveTo(0, 0)
+	t.work += t.rows * t.cols
 	for y := range t.rows {
 		l := t.touch(y)
 		l.use(t.cols)

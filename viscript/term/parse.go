@@ -47,9 +47,10 @@ type parser struct {
 	npartial int
 }
 
-// parse reads p, all of it.
-func (t *Terminal) parse(p []byte) {
-	for len(p) > 0 {
+// parse reads p, up to a sequence that exhausts maxWork, and returns how many bytes it took.
+func (t *Terminal) parse(p []byte) int {
+	all := len(p)
+	for len(p) > 0 && t.work < maxWork {
 		var n int
 		switch t.parser.state {
 		case ground:
@@ -63,7 +64,9 @@ func (t *Terminal) parse(p []byte) {
 			n = 1
 		}
 		p = p[n:]
+		t.credit = min(t.credit+answersPerByte*n, maxCredit)
 	}
+	return all - len(p)
 }
 
 // ground reads text and controls up to the end of p or into an escape sequence, and returns how

@@ -197,13 +197,14 @@ func (t *Terminal) width(r rune) int {
 	return int(*slot & 3)
 }
 
-// repeat is REP: the last character again, not more often than the screen has cells.
+// repeat is REP: the last character again, not more often than a line has columns.
 func (t *Terminal) repeat(n int) {
 	r := t.lastRune
 	if r == 0 {
 		return
 	}
-	for n = min(n, t.cols*t.rows); n > 0; n-- {
+	t.work += min(n, t.cols)
+	for n = min(n, t.cols); n > 0; n-- {
 		t.print(r)
 	}
 }

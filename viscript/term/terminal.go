@@ -16,10 +16,12 @@ const (
 
 	// block is how many bytes are taken in while others wait for the screen: under a millisecond.
 	block = 32 << 10
+	// maxWork is how many cells may be moved or erased meanwhile: short sequences can ask for many.
+	maxWork = 1 << 20
 	// answersPerByte: answers are at most so many bytes for each byte that was written, so that no
 	// output is turned into much more input. But for DECRQSS, no answer is longer than that alone.
 	answersPerByte = 4
-	maxCredit      = 4096
+	maxCredit      = 16 << 10 // enough for the whole palette at once
 	// syncLimit is how long a program may hold the screen back (mode 2026).
 	syncLimit = time.Second
 )
@@ -80,7 +82,8 @@ type Terminal struct {
 	colorsAt   uint64
 	syncSince  time.Time
 	out        []byte // answers not yet given
-	credit     int
+	credit     int    // bytes that may be answered
+	work       int    // cells moved or erased since the lock was taken
 	events     pending
 	scratch    []byte
 	row        Row
@@ -128,6 +131,7 @@ func clamp(v, low, high int) int { return max(low, min(v, high)) }
 // reset is RIS: everything but the scrollback is as in the beginning.
 func (t *Terminal) reset() {
 	t.s = t.main
+	t.work += 2 * t.cols * t.rows
 	for _, s := range []*screen{t.main, t.alt} {
 		for y := range s.lines {
 			s.lines[y].erase(0, s.cols, Cell{})
@@ -168,21 +172,18 @@ func (t *Terminal) setTabs(x int) {
 // Write takes in output of the program. It never fails and keeps nothing of p.
 func (t *Terminal) Write(p []byte) (int, error) {
 	n := len(p)
-	for {
-		part := p[:min(len(p), block)]
-		p = p[len(part):]
-		t.take(part)
-		if len(p) == 0 {
-			return n, nil
-		}
+	for len(p) > 0 {
+		p = p[t.take(p[:min(len(p), block)]):]
 	}
+	return n, nil
 }
 
-func (t *Terminal) take(p []byte) {
+// take reads the beginning of p, as much as may be done at once, and returns its length.
+func (t *Terminal) take(p []byte) int {
 	t.mu.Lock()
 	t.version++
-	t.credit = min(t.credit+answersPerByte*len(p), max(maxCredit, answersPerByte*len(p)))
-	t.parse(p)
+	t.work = 0
+	n := t.parse(p)
 	out, events := t.out, t.events
 	t.out, t.events = t.out[:0], pending{}
 	t.mu.Unlock()
@@ -192,6 +193,7 @@ func (t *Terminal) take(p []byte) {
 	if t.cfg.Event != nil {
 		events.deliver(t.cfg.Event)
 	}
+	return n
 }
 
 // Reset is what the sequence RIS does; the scrollback goes too. It helps where a program left the

@@ -228,6 +228,17 @@ func running(done chan struct{}) bool {
 	}
 }
 
+// TestWorkIsShared: a reader gets its turn between sequences that cost much.
+func TestWorkIsShared(t *testing.T) {
+	for _, in := range []string{"\x1b[999S", "\x1b[999T", "\x1b[2J", "\x1b#8", "\x1b[999L", "\x1b[999M", "\x1b[99 @", "\x1bc", "\x1b[?69h\x1b[2;90s\x1b[9S"} {
+		term := New(400, 200, Config{})
+		p := []byte("\x1b[44m" + strings.Repeat(in, 1000))
+		if n := term.take(p); n == 0 || n > len(p)/10 {
+			t.Errorf("%q: %d of %d bytes at once", in, n, len(p))
+		}
+	}
+}
+
 func TestResetAndLimits(t *testing.T) {
 	term := New(0, -5, Config{})
 	if c, r := term.Size(); c != 1 || r != 1 {
