@@ -249,7 +249,7 @@ func testArticle(t *testing.T, d *demo) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
 	defer cancel()
-	daemon := a.product(ctx, "--state", a.state, "--signal", "none") // finds ./config.yaml
+	daemon := a.product(ctx, "--state", a.state, "--signal", "none", "--stop-all") // finds ./config.yaml
 	daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := daemon.Start(); err != nil {
 		t.Fatal(err)

@@ -35,13 +35,6 @@ func TestNewRefuses(t *testing.T) {
 	if err := os.Chmod(open, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	broken := filepath.Join(dir, "broken")
-	if err := os.Mkdir(broken, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(broken, "ids"), []byte("x\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	s := serve(t, nil)
 	for _, c := range []struct {
 		name string
@@ -55,7 +48,6 @@ func TestNewRefuses(t *testing.T) {
 		{"below a file", Config{Dir: filepath.Join(file, "x")}, nil, []string{file, "--state"}},
 		{"relative", Config{Dir: "x"}, nil, []string{"absolute", "--state"}},
 		{"world writable", Config{Dir: open}, nil, []string{open, "written by other users", "--state"}},
-		{"broken ids", Config{Dir: broken}, nil, []string{filepath.Join(broken, "ids"), "number"}},
 	} {
 		other, err := New(c.cfg)
 		if err == nil {

@@ -1,6 +1,19 @@
-// Package term knows what text looks like in the cells of a terminal: how many columns a
-// character takes, and which bytes of foreign text may reach a screen. It draws nothing and
-// talks to no device.
+// Package term is a terminal as data, and what text looks like in its cells: how many columns a
+// character takes, and which bytes of foreign text may reach a screen. It draws nothing and talks
+// to no device.
+//
+//	bytes of a program -> Terminal.Write -> parser -> screen -> scrollback
+//	                         |                          |
+//	    Answer, Event <------+        Snapshot, Lines, Text, Search -> a window
+//	    Key.Append, Mouse.Append, AppendPaste -> bytes for the program
+//
+// It understands what programs write for an xterm with 256 colours and more (ECMA-48, DEC VT220
+// and some of the VT420, xterm's and later extensions), in UTF-8 only: bytes 0x80 to 0x9f are no
+// controls. Not there: graphics (sixel), double-size lines, rectangular operations, keyboard
+// protocols beyond modifyOtherKeys, mouse coordinates other than those of modes 1000 and 1006.
+//
+// A program may be hostile: everything kept is bounded, titles and clipboard are never told to it,
+// and answers are never much longer than the questions.
 package term
 
 import (
@@ -16,7 +29,7 @@ func RuneWidth(r rune) int {
 		return 0
 	case r < 0x300: // the common case; U+00AD is drawn by terminals
 		return 1
-	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf), r >= 0x1160 && r <= 0x11ff:
+	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf), r >= 0x1160 && r <= 0x11ff, r >= 0xd7b0 && r <= 0xd7ff:
 		return 0
 	}
 	i := sort.Search(len(wide), func(i int) bool { return wide[i][1] >= r })
