@@ -78,7 +78,7 @@ func (p *pairOfNodes) start(ctx context.Context, running *sync.WaitGroup, dir st
 		h := world.Host(fmt.Sprintf("10.0.%d.1", i+1))
 		cfg := node.Config{
 			Key: keys[i], Name: []string{"left", "right"}[i], Listen: h.String() + ":5000", Carrier: h, Net: h, Pins: pins,
-			Manager: secure.Addr{Key: manager.Key(), HostPort: "10.0.0.1:7000"},
+			Manager: secure.Addr{HostPort: manager.Addr().String()}, // which says its key when asked
 		}
 		if i == 1 {
 			cfg.Peers = []secure.Addr{{Key: keys[0].Public(), HostPort: "10.0.1.1:5000"}}

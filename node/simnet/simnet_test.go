@@ -18,7 +18,15 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/net/nettest"
 
+	"github.com/skycoin/viscript/node/control"
+	"github.com/skycoin/viscript/node/link"
 	"github.com/skycoin/viscript/node/simnet"
+)
+
+var (
+	_ link.Carrier   = (*simnet.Host)(nil)
+	_ control.Net    = (*simnet.Host)(nil)
+	_ net.PacketConn = (*simnet.PacketConn)(nil)
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
