@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"math/rand/v2"
 	"net"
@@ -10,7 +11,6 @@ import (
 	"github.com/skycoin/viscript/node/apphost"
 	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/identity"
-	"github.com/skycoin/viscript/node/wire"
 )
 
 // Publishing of apps in the tracker.
@@ -21,6 +21,9 @@ const (
 	// withdrawTimeout bounds taking a record back, which a stopping node waits for.
 	withdrawTimeout = 200 * time.Millisecond
 )
+
+// firstDatagrams is how many datagrams may wait for a session at a time.
+const firstDatagrams = 64
 
 // mesh is what apps can ask; it implements apphost.Mesh.
 type mesh struct{ n *Node }
@@ -56,12 +59,28 @@ func (m mesh) Resolve(ctx context.Context, name string) (app.NodeInfo, error) {
 	return app.NodeInfo{Key: key, Name: name}, nil
 }
 
-// SendDatagram hands a datagram to an app of this node. Sessions carry none to others yet.
+// SendDatagram sends a datagram over the standing session. Where there is none, this one waits for a session, up to
+// firstDatagrams of all apps at a time; more are dropped, as on any network without a route.
 func (m mesh) SendDatagram(to identity.PubKey, port, from uint16, b []byte) error {
-	if to != m.n.cfg.Key.Public() {
-		return &wire.Refused{Code: wire.CodeNoRoute, Text: "sessions carry no datagrams yet"}
+	n := m.n
+	if to == n.cfg.Key.Public() {
+		n.apps.Datagram(to, port, from, b)
+		return nil
 	}
-	m.n.apps.Datagram(to, port, from, b)
+	if s := n.sessions.Standing(to); s != nil {
+		return s.SendDatagram(port, from, b)
+	}
+	if n.waiting.Add(1) > firstDatagrams {
+		n.waiting.Add(-1)
+		return nil
+	}
+	b = bytes.Clone(b)
+	n.work.do(func(ctx context.Context) {
+		defer n.waiting.Add(-1)
+		if err := n.sessions.Datagram(ctx, to, port, from, b); err != nil {
+			n.log.Debug("a datagram found no way", "peer", to.Short(), "err", err)
+		}
+	})
 	return nil
 }
 

@@ -56,6 +56,7 @@ type Node struct {
 	apps     *apphost.Host
 	manager  *control.Client
 	work     work
+	waiting  atomic.Int64 // datagrams that wait for a session
 }
 
 // New checks the configuration and opens the ports; Run starts the node.
@@ -74,7 +75,8 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n.sessions = session.NewHost(session.Config{
 		Key: cfg.Key, Network: cfg.Network, Lay: n.lay, Over: n.routeOver, Log: cfg.Log.With("part", "session"),
-		Accept: func(st *session.Stream) { n.apps.Incoming(st) },
+		Accept:   func(st *session.Stream) { n.apps.Incoming(st) },
+		Datagram: func(remote identity.PubKey, port, from uint16, b []byte) { n.apps.Datagram(remote, port, from, b) },
 	})
 	n.links, err = link.Listen(ctx, link.Config{
 		Key: cfg.Key, Network: cfg.Network, Carrier: cfg.Carrier, Listen: cfg.Listen, Guard: secure.NewGuard(secure.GuardConfig{}),

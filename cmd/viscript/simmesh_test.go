@@ -26,7 +26,7 @@ import (
 
 // mustSurvive says whether streams outlive the links of their route. While it is false a stream may break, with a reason;
 // what had arrived by then must be right all the same.
-const mustSurvive = false
+const mustSurvive = true
 
 // The simulated mesh.
 const (

@@ -282,6 +282,16 @@ func (h *Host) Dial(ctx context.Context, dst identity.PubKey, port uint16, targe
 	}
 }
 
+// Standing returns the ready session to dst, nil when there is none.
+func (h *Host) Standing(dst identity.PubKey) *Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s := h.byPeer[dst]; s != nil && s.Err() == nil {
+		return s
+	}
+	return nil
+}
+
 // session returns a ready session to dst, laying a route if there is none.
 func (h *Host) session(ctx context.Context, dst identity.PubKey) (*Session, error) {
 	h.mu.Lock()
