@@ -276,24 +276,36 @@ func (e *End) Number() wire.RouteID { return e.out.Out }
 // Gone reports whether the route has ended.
 func (e *End) Gone() bool { return e.r.gone.Load() }
 
-// Send sends a span of records (see link.Send) that carry Number. The span is overwritten.
+// Send sends a span of records (see link.Send) that carry Number. The span is overwritten. On a route that has ended
+// it does nothing.
 func (e *End) Send(span []byte) {
-	e.r.last.Store(e.t.clock.Load())
-	e.sent.records.Add(1)
-	e.sent.bytes.Add(uint64(len(span)))
-	if e.out.Link.Send(span) != 0 {
-		e.t.end(e.r, nil, ReasonOverload)
+	if e.Gone() {
+		return
 	}
+	e.count(span)
+	e.t.overflow(e.out.Link, e.out.Link.Send(span))
 }
 
-// SendKept is Send for a span that the caller keeps (see link.SendKept).
+// SendKept is Send for a span that is only read, but for the length prefixes (see link.SendKept).
 func (e *End) SendKept(span []byte) {
-	e.r.last.Store(e.t.clock.Load())
-	e.sent.records.Add(1)
-	e.sent.bytes.Add(uint64(len(span)))
-	if e.out.Link.SendKept(span) != 0 {
-		e.t.end(e.r, nil, ReasonOverload)
+	if e.Gone() {
+		return
 	}
+	e.count(span)
+	e.t.overflow(e.out.Link, e.out.Link.SendKept(span))
+}
+
+// count counts the records of a span and their payload.
+func (e *End) count(span []byte) {
+	e.r.last.Store(e.t.clock.Load())
+	records, bytes := 0, len(span)
+	for len(span) > 0 {
+		n, _ := wire.Len(span)
+		span = span[wire.LenLen+n:]
+		records++
+	}
+	e.sent.records.Add(uint64(records))
+	e.sent.bytes.Add(uint64(bytes - records*wire.Overhead))
 }
 
 // Close ends the route and tells every hop. Upper.Down is not called.

@@ -31,7 +31,7 @@ func (x *transit) Record(rec []byte) {
 		x.Flush()
 		x.t.end(d.r, x.in, reasonOf(t, payload))
 		return
-	case t != wire.Data && t != wire.Datagram && t != wire.Handshake && t != wire.Control && t != wire.Join:
+	case !endToEnd(t):
 		return
 	}
 	d.count(x.t, len(payload))
@@ -41,6 +41,15 @@ func (x *transit) Record(rec []byte) {
 	}
 	wire.PutHeader(rec[wire.LenLen:], t, flags, d.out.Out)
 	x.add(d.out.Link, rec)
+}
+
+// endToEnd reports whether records of a type pass along routes.
+func endToEnd(t wire.Type) bool {
+	switch t {
+	case wire.Data, wire.Datagram, wire.Handshake, wire.Control, wire.Join:
+		return true
+	}
+	return false
 }
 
 // reasonOf reads what a neighbour says of a route's end.
