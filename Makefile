@@ -38,7 +38,7 @@ check: build
 	@$(MAKE) --no-print-directory cross
 
 race:
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 15m ./...
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m ./...
 
 # the mesh demo, and apps that come and go, crash and flood beside it: nothing may grow
 soak:

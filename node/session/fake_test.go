@@ -79,6 +79,7 @@ type audit struct {
 	mu     sync.Mutex
 	sealed map[sealedAs][32]byte
 	twice  int
+	first  sealedAs // of those
 }
 
 type sealedAs struct {
@@ -99,7 +100,9 @@ func (a *audit) see(from int, t wire.Type, payload []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if old, ok := a.sealed[k]; ok && old != sum {
-		a.twice++
+		if a.twice++; a.first == (sealedAs{}) {
+			a.first = k
+		}
 	}
 	a.sealed[k] = sum
 }
@@ -138,7 +141,7 @@ func newMesh(t testing.TB, n int, change func(*Config, *timing)) *mesh {
 		}
 		m.wg.Wait()
 		if m.audit.twice > 0 {
-			t.Errorf("%d numbers sealed two things", m.audit.twice)
+			t.Errorf("%d numbers sealed two things, first %+v", m.audit.twice, m.audit.first)
 		}
 	})
 	return m

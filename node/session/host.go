@@ -325,6 +325,7 @@ func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
 	if err == nil {
 		select {
 		case <-s.ready:
+			h.readied(s) // before anybody asks again, who would get another
 		case <-s.done:
 			err = &wire.Refused{Code: wire.CodeGone, Text: s.Err().Error()}
 		case <-ctx.Done():

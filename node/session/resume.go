@@ -148,6 +148,9 @@ func (s *Session) pong(p *Path, opaque uint64) {
 		p.measuredLocked(now - sent)
 		p.pinged = 0
 	}
+	if !p.confirmed {
+		s.kickSteward() // it is now
+	}
 	if p == s.active {
 		s.rtt.Store(int64(p.srtt))
 	} else if a := s.active; a != nil && p.confirmed {
