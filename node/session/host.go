@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,12 @@ import (
 
 // maxSessions bounds the sessions of one node, and so their memory.
 const maxSessions = 4096
+
+// A session that is laid tries maxGreets routes; each but the last has greetPatience.
+const (
+	maxGreets     = 3
+	greetPatience = 4 * time.Second
+)
 
 // ErrFull is the refusal of a session beyond the limit.
 var ErrFull = errors.New("session: too many sessions")
@@ -317,20 +324,27 @@ func (h *Host) session(ctx context.Context, dst identity.PubKey) (*Session, erro
 	}
 }
 
-// lay makes a session for everybody who waits for w, on the time of nobody in particular.
+// lay makes a session for everybody who waits for w, on the time of nobody in particular. A route that breaks or stays
+// silent before the session is ready is not the last one that is tried.
 func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
 	ctx, cancel := context.WithTimeout(ctx, 2*handshakeTimeout)
 	defer cancel()
-	s, err := h.establish(ctx, dst)
-	if err == nil {
-		select {
-		case <-s.ready:
-			h.readied(s) // before anybody asks again, who would get another
-		case <-s.done:
-			err = &wire.Refused{Code: wire.CodeGone, Text: s.Err().Error()}
-		case <-ctx.Done():
-			err = ctx.Err()
+	var s *Session
+	var err error
+	var avoid []identity.PubKey
+	for try := 1; ; try++ {
+		s, err = h.establish(ctx, dst, avoid)
+		if err != nil && avoid != nil && ctx.Err() == nil { // perhaps there is no such route
+			s, err = h.establish(ctx, dst, nil)
 		}
+		if err != nil {
+			break
+		}
+		if err = h.awaitReady(ctx, s, try < maxGreets); err == nil || try == maxGreets || ctx.Err() != nil {
+			break
+		}
+		avoid = s.innerNodes()
+		s.fail(err)
 	}
 	h.mu.Lock()
 	w.s, w.err = s, err
@@ -339,12 +353,45 @@ func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
 	close(w.done)
 }
 
+// awaitReady waits until s is ready; no longer than greetPatience if there is another way.
+func (h *Host) awaitReady(ctx context.Context, s *Session, another bool) error {
+	var late <-chan time.Time
+	if another {
+		t := time.NewTimer(greetPatience)
+		defer t.Stop()
+		late = t.C
+	}
+	select {
+	case <-s.ready:
+		h.readied(s) // before anybody asks again, who would get another
+		return nil
+	case <-s.done:
+		return &wire.Refused{Code: wire.CodeGone, Text: s.Err().Error()}
+	case <-late:
+		return &wire.Refused{Code: wire.CodeTimeout, Text: "the route to the far node is silent"}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// innerNodes are the nodes between the ends of the session's first route.
+func (s *Session) innerNodes() []identity.PubKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.paths {
+		if len(p.nodes) > 2 {
+			return slices.Clone(p.nodes[1:min(len(p.nodes)-1, 1+maxAvoid)])
+		}
+	}
+	return nil
+}
+
 // establish has a route laid and begins a session on it.
-func (h *Host) establish(ctx context.Context, dst identity.PubKey) (*Session, error) {
+func (h *Host) establish(ctx context.Context, dst identity.PubKey, avoid []identity.PubKey) (*Session, error) {
 	if dst == h.cfg.Key.Public() {
 		return h.loopback(ctx)
 	}
-	laid, err := h.cfg.Lay(ctx, Want{Dst: dst})
+	laid, err := h.cfg.Lay(ctx, Want{Dst: dst, Avoid: avoid})
 	if err != nil {
 		return nil, err
 	}

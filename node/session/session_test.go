@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -525,7 +526,7 @@ func randomRun(t *testing.T, seed uint64, steps int) {
 			}
 		case 3:
 			s.mu.Lock()
-			ps, gen := s.paths, s.gen+1
+			ps, gen := slices.Clone(s.paths), s.gen+1
 			s.mu.Unlock()
 			if len(ps) > 0 {
 				if p := ps[rng.IntN(len(ps))]; p.gone.Load() == 0 {
