@@ -337,14 +337,17 @@ func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
 		if err != nil && avoid != nil && ctx.Err() == nil { // perhaps there is no such route
 			s, err = h.establish(ctx, dst, nil)
 		}
-		if err != nil {
+		if err == nil {
+			if err = h.awaitReady(ctx, s, try < maxGreets); err != nil {
+				avoid = s.innerNodes()
+				s.fail(err)
+			}
+		} else if !errors.Is(err, errRouteGone) {
 			break
 		}
-		if err = h.awaitReady(ctx, s, try < maxGreets); err == nil || try == maxGreets || ctx.Err() != nil {
+		if err == nil || try == maxGreets || ctx.Err() != nil {
 			break
 		}
-		avoid = s.innerNodes()
-		s.fail(err)
 	}
 	h.mu.Lock()
 	w.s, w.err = s, err
@@ -385,6 +388,9 @@ func (s *Session) innerNodes() []identity.PubKey {
 	}
 	return nil
 }
+
+// errRouteGone matches refusals because a route ended while it was laid.
+var errRouteGone = &wire.Refused{Code: wire.CodeGone}
 
 // establish has a route laid and begins a session on it.
 func (h *Host) establish(ctx context.Context, dst identity.PubKey, avoid []identity.PubKey) (*Session, error) {
