@@ -107,6 +107,27 @@ func TestProgramsMouse(t *testing.T) {
 	}
 }
 
+func TestRequestsWait(t *testing.T) {
+	s := newStage(t)
+	s.play("open 1 40x10; open 2 40x10 mouse 3; press 1.corner")
+	for i := range 50 {
+		s.Handle(Input{Kind: Motion, X: 400 + float32(i), Y: 300 + float32(i)})
+	}
+	if r := s.Requests(); len(r) != 1 || r[0].Cols != s.termWindow("1").cols {
+		t.Errorf("%+v", r)
+	}
+	s.step("release +0,+0")
+	for range 2 * maxRequests {
+		s.step("type x")
+	}
+	if r := s.Requests(); len(r) != maxRequests || r[0].Rune != 'x' {
+		t.Errorf("%d requests", len(r))
+	}
+	if r := s.Requests(); len(r) != 0 {
+		t.Errorf("%d requests again", len(r))
+	}
+}
+
 func TestBackscroll(t *testing.T) {
 	for _, c := range []struct {
 		name, script string

@@ -119,6 +119,11 @@ func (d *Desktop) drawTerm(s *scene.Scene, w *window, body scene.Rect) {
 	if t.sel.on {
 		d.drawRange(s, w, &t.sel, d.theme.Selection)
 	}
+	if t.mark != nil {
+		if box := w.rowRect(t.mark.at.Line, t.mark.at.X, t.mark.at.X+1); !box.Empty() {
+			s.Frame(box, 0, d.theme.Focus, 2, 0)
+		}
+	}
 	if t.search != nil && t.search.found {
 		d.drawRange(s, w, &selection{on: true, from: t.search.from, to: t.search.to}, d.theme.Match)
 	}

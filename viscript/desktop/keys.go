@@ -27,6 +27,7 @@ const (
 	copyText
 	pasteText
 	searchText
+	markText
 	pageUp
 	pageDown
 	toOldest
@@ -73,6 +74,7 @@ var chords = [...]chord{
 	{Ctrl | Shift, Character, 'c', copyText, "Ctrl-Shift-C"},
 	{Ctrl | Shift, Character, 'v', pasteText, "Ctrl-Shift-V"},
 	{Ctrl | Shift, Character, 'f', searchText, "Ctrl-Shift-F"},
+	{Ctrl | Shift, Character, 'x', markText, "Ctrl-Shift-X"},
 	{Shift, KeyPageUp, 0, pageUp, "Shift-PageUp"},
 	{Shift, KeyPageDown, 0, pageDown, "Shift-PageDown"},
 	{Shift, KeyHome, 0, toOldest, "Shift-Home"},
@@ -94,7 +96,7 @@ func (c command) title() string {
 		defocus: "Defocus", toggleMenu: "start menu", moveLeft: "move left", moveRight: "move right", moveUp: "move up", moveDown: "move down",
 		narrower: "narrower by a column", wider: "wider by a column", lower: "lower by a row", taller: "taller by a row",
 		larger: "larger text", smaller: "smaller text", asItWas: "text as large as at first", copyText: "copy", pasteText: "paste",
-		searchText: "search; again: further", pageUp: "older lines", pageDown: "newer lines", toOldest: "oldest line", toNewest: "newest line",
+		searchText: "search; again: further", markText: "select by arrows, Space, B for a block; Enter copies", pageUp: "older lines", pageDown: "newer lines", toOldest: "oldest line", toNewest: "newest line",
 		showProcesses: "Processes", showMesh: "Mesh map", showLogs: "Logs", showKeys: "Keys and mouse", actOnNotice: "act on the newest notification",
 		nextTheme: "Next theme", nextLink: "select the link before", openLink: "open the selected link",
 	}[c]
@@ -120,6 +122,8 @@ func (d *Desktop) key(key KeyCode, r rune) {
 	case w == nil:
 	case w.term == nil:
 		d.panelKey(w, key, r)
+	case w.term.mark != nil:
+		d.markKey(w, key)
 	case w.term.search != nil && d.searchKey(w, key, r):
 	case d.completion != nil && d.completion.term == w.term.ID && d.completionKey(key):
 	case w.term.Prompt && d.mods == 0 && (key == KeyPageUp || key == KeyPageDown):
@@ -155,6 +159,8 @@ func (d *Desktop) char(r rune) {
 	switch {
 	case w.term == nil:
 		d.panelChar(w, r)
+	case w.term.mark != nil:
+		d.markChar(w, r)
 	case w.term.search != nil:
 		d.searchChar(w, r)
 	default:
@@ -232,7 +238,10 @@ func (d *Desktop) runInTerm(w *window, c command) {
 		t.follow()
 		d.ask(Request{Kind: Paste, Term: t.ID})
 	case searchText:
+		t.mark = nil
 		d.openSearch()
+	case markText:
+		w.beginMark()
 	case nextLink:
 		d.selectLink(w)
 	case openLink:

@@ -63,6 +63,7 @@ func (d *Desktop) Layout() []byte {
 
 // Restore puts everything where a layout has it: panels are opened, terminals that are there moved,
 // others when they come. What is out of bounds is brought within them; with an error nothing changes.
+// Windows are kept on the desktop as large as it is now, so the first Resized comes before.
 func (d *Desktop) Restore(file []byte) error {
 	if len(file) > maxLayout {
 		return fmt.Errorf("%w: more than %d bytes", ErrLayout, maxLayout)

@@ -111,12 +111,23 @@ func (d *Desktop) choose(i int) {
 		return
 	}
 	r := Request{Kind: StartApp, Text: it.app}
-	if d.focus != nil && d.focus.term != nil {
-		r.Term = d.focus.term.ID
+	if w := d.promptWindow(); w != nil {
+		d.setFocus(w)
+		r.Term = w.term.ID
 	} else {
 		d.expect() // the terminal it opens in
 	}
 	d.ask(r)
+}
+
+// promptWindow is the topmost terminal at whose prompt a line can be typed, nil if there is none.
+func (d *Desktop) promptWindow() *window {
+	for i := len(d.stack) - 1; i >= 0; i-- {
+		if t := d.stack[i].term; t != nil && t.Prompt {
+			return d.stack[i]
+		}
+	}
+	return nil
 }
 
 // menuKey is a key while the menu is open; it takes all.

@@ -96,10 +96,16 @@ func (d *Desktop) newPanel(c Content, app uint64) *window {
 		return nil
 	}
 	w := &window{content: c, cols: 96, rows: 24, zoom: 1, view: &panelView{app: app, cursor: -1}}
-	if c == KeysContent {
-		w.cols, w.rows = 60, 28
+	switch c {
+	case ProcessesContent:
+		w.cols = 112 // with sparklines and buttons
+	case KeysContent:
+		w.cols, w.rows = 72, 28
 	}
 	w.setZoom(d, 1)
+	room := d.area()
+	w.cols = max(minCols, min(w.cols, int(room.W/w.font.Advance)-6))
+	w.rows = max(minRows, min(w.rows, int(room.H/w.font.Line)-5))
 	d.ask(Request{Kind: Watch, Content: c, App: app, On: true})
 	return w
 }

@@ -25,6 +25,9 @@ const (
 
 func (t *terminal) clearSelection() { t.sel = selection{} }
 
+// dropSelection also ends the mark, since the lines are no more what they were.
+func (t *terminal) dropSelection() { t.sel, t.mark = selection{}, nil }
+
 // between is the place between cells nearest to p, or (cell) the cell at p.
 func (w *window) between(p scene.Point, cell bool) Pos {
 	x, y := w.cell(p)
@@ -38,6 +41,7 @@ func (w *window) between(p scene.Point, cell bool) Pos {
 // of lines.
 func (d *Desktop) selectFrom(w *window) {
 	t := w.term
+	t.dropSelection()
 	t.sel = selection{unit: selectUnit(d.clicks.count - 1), block: d.mods&Alt != 0}
 	t.sel.a, t.sel.aEnd = d.unitAt(w, t.sel.unit)
 	d.selectTo(w)

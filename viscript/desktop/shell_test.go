@@ -12,7 +12,9 @@ import (
 
 func TestMenu(t *testing.T) {
 	for _, c := range []struct{ name, script, requests string }{
-		{"start in the focused terminal", "open 1 40x10; click start; click menu Start node", `start node in "1"`},
+		{"start in the focused terminal", "open 1 40x10 prompt; click start; click menu Start node", `start node in "1"`},
+		{"not where a program reads the keys", "open 1 40x10; open 2 40x10 prompt; click start; click menu Start node; type x", `start node in "2" | char 2 x`},
+		{"in a new one else", "open 1 40x10; click start; click menu Start node; open 2 40x10 prompt; type x", `start node in "" | char 2 x`},
 		{"start without terminal", "click start; click menu Start socks", `start socks in ""`},
 		{"new terminal", "click start; click menu New Terminal", "new "},
 		{"defocus", "open 1 40x10; click start; click menu Defocus; type x", ""},
@@ -20,7 +22,7 @@ func TestMenu(t *testing.T) {
 		{"opens and closes", "open 1 40x10; click start; click start; type x", "char 1 x"},
 		{"keys are the menu's", "open 1 40x10; click start; type x; key f1; mods ctrl; key c", ""},
 		{"Escape closes", "open 1 40x10; click start; key escape; key escape", "key 1 4 'e' 0"},
-		{"by keys", "open 1 40x10; mods ctrl shift; key space; mods; key down; key down; key enter", `start socks in "1"`},
+		{"by keys", "open 1 40x10 prompt; mods ctrl shift; key space; mods; key down; key down; key enter", `start socks in "1"`},
 		{"around, past dividers", "open 1 40x10; mods ctrl shift; key space; mods; key up; key up; key up; key enter", "watch Keys 0 true"},
 		{"the ends", "mods ctrl shift; key space; mods; key home; key end; key enter", "new "},
 		{"nothing selected", "mods ctrl shift; key space; mods; key enter", ""},
@@ -149,11 +151,11 @@ func TestIdle(t *testing.T) {
 	}
 	s.play("open 2 40x10; wait 1s")
 	s.Bell("2")
-	if l := s.ListTerms(); !l[1].Background {
+	if l := s.ListTerms(); !l[1].Bell {
 		t.Error("the bell is not marked")
 	}
 	s.play("click task 1")
-	if l := s.ListTerms(); l[1].Background {
+	if l := s.ListTerms(); l[1].Bell {
 		t.Error("the bell stays")
 	}
 }
@@ -223,6 +225,29 @@ func (s *stage) tap(a panel.Action, nth int) {
 		}
 	}
 	s.t.Fatalf("no hit %d in %s", a, s.state())
+}
+
+func TestPanelsFitTheDesktop(t *testing.T) {
+	for size, want := range map[string]string{"1280x800": "112x24", "640x400": "74x18", "90x60": "16x4"} {
+		s := newStage(t)
+		s.play("size " + size + "; mods ctrl shift; key p")
+		if got := fmt.Sprintf("%dx%d", s.focus.cols, s.focus.rows); got != want {
+			t.Errorf("%s: %s, want %s", size, got, want)
+		}
+	}
+	s := newStage(t)
+	s.feed()
+	s.play("size 1280x800; mods ctrl shift; key p")
+	s.Scene(&s.scratch)
+	curves := 0
+	for _, it := range s.scratch.Items {
+		if it.Kind == scene.Line && (it.Color == s.theme.Series[0] || it.Color == s.theme.Series[1]) {
+			curves++
+		}
+	}
+	if curves != 2 { // of the one app that has samples
+		t.Errorf("%d sparklines", curves)
+	}
 }
 
 func TestProcessesPanel(t *testing.T) {

@@ -134,6 +134,11 @@ func (b *storm) run(t *testing.T) {
 			t.Fatal(msg)
 		}
 		d.NextTick()
+		for _, w := range d.windows {
+			if w.term != nil && w.term.mark != nil && (w.term.mark.at.X < 0 || w.term.mark.at.X >= w.cols) {
+				t.Fatal("the mark is beside the cells")
+			}
+		}
 		for _, r := range d.Requests() {
 			if (r.Kind == ResizeTerm || r.Kind == SendKey || r.Kind == SendMouse) && d.termWindow(r.Term) == nil {
 				t.Fatalf("a request for a terminal that is gone: %+v", r)

@@ -21,7 +21,7 @@ type Term struct {
 	Title      string
 	Cols, Rows int
 	Fixed      bool   // cannot be resized
-	Prompt     bool   // the prompt reads the keys: PageUp and PageDown scroll
+	Prompt     bool   // our prompt reads the keys: PageUp and PageDown scroll, apps are started here
 	First      uint64 // number of the oldest line there is
 	Base       uint64 // number of the first line on the screen
 	AltScreen  bool   // no lines above; the wheel goes to the program
@@ -47,6 +47,7 @@ type terminal struct {
 	following bool
 	sel       selection
 	search    *searchBar
+	mark      *mark
 	bell      bool
 	flash     time.Duration // until when the bell shows
 	closing   time.Duration // until when it counts as closed, since that was asked for
@@ -118,7 +119,7 @@ func (d *Desktop) TermChanged(t Term) {
 		d.clamp(w)
 	}
 	if old.AltScreen != t.AltScreen || old.Cols != t.Cols || t.Base < old.Base {
-		w.term.clearSelection()
+		w.term.dropSelection()
 	}
 	if t.AltScreen && !old.AltScreen {
 		w.term.following = true
@@ -259,24 +260,24 @@ func (d *Desktop) MoveTerm(x, y int) error {
 
 // A Listed is a terminal as list_terms tells it.
 type Listed struct {
-	ID         TermID  `json:"id"`
-	Title      string  `json:"title"`
-	Focused    bool    `json:"focused"`
-	Fixed      bool    `json:"fixed"`
-	X          int     `json:"x"` // in characters of the desktop, as MoveTerm takes them
-	Y          int     `json:"y"`
-	Cols       int     `json:"cols"`
-	Rows       int     `json:"rows"`
-	Zoom       float32 `json:"zoom"`
-	Left       float32 `json:"left"` // of the frame, in window units
-	Top        float32 `json:"top"`
-	Width      float32 `json:"width"`
-	Height     float32 `json:"height"`
-	Depth      int     `json:"depth"`  // 0: on top
-	Behind     uint64  `json:"behind"` // lines that are scrolled out below
-	Selected   bool    `json:"selected"`
-	Searching  bool    `json:"searching"`
-	Background bool    `json:"bell"` // it rang while it had no focus
+	ID        TermID  `json:"id"`
+	Title     string  `json:"title"`
+	Focused   bool    `json:"focused"`
+	Fixed     bool    `json:"fixed"`
+	X         int     `json:"x"` // in characters of the desktop, as MoveTerm takes them
+	Y         int     `json:"y"`
+	Cols      int     `json:"cols"`
+	Rows      int     `json:"rows"`
+	Zoom      float32 `json:"zoom"`
+	Left      float32 `json:"left"` // of the frame, in window units
+	Top       float32 `json:"top"`
+	Width     float32 `json:"width"`
+	Height    float32 `json:"height"`
+	Depth     int     `json:"depth"`  // 0: on top
+	Behind    uint64  `json:"behind"` // lines that are scrolled out below
+	Selected  bool    `json:"selected"`
+	Searching bool    `json:"searching"`
+	Bell      bool    `json:"bell"` // it rang while it had no focus
 }
 
 // ListTerms lists the terminals in the order in which they came.
@@ -292,7 +293,7 @@ func (d *Desktop) ListTerms() []Listed {
 			ID: t.ID, Title: t.Title, Focused: w == d.focus, Fixed: w.fixed,
 			X: int(snap(f.X, d.font.Advance)/d.font.Advance + 0.5), Y: int(snap(f.Y, d.font.Line)/d.font.Line + 0.5),
 			Cols: w.cols, Rows: w.rows, Zoom: w.zoom, Left: f.X, Top: f.Y, Width: f.W, Height: f.H,
-			Depth: depth, Behind: t.Base - t.top(), Selected: t.sel.on, Searching: t.search != nil, Background: t.bell,
+			Depth: depth, Behind: t.Base - t.top(), Selected: t.sel.on, Searching: t.search != nil, Bell: t.bell,
 		})
 	}
 	return d.inOrder(out)

@@ -47,6 +47,32 @@ func TestSelection(t *testing.T) {
 	}
 }
 
+func TestSelectionByKeys(t *testing.T) {
+	for _, c := range []struct{ script, requests string }{
+		{"key right; key right; type  ; key right; key enter", "copy 1 29,2-29,4 block false primary false"},
+		{"key up; key end; type  ; key down; key home; key enter; type x", "copy 1 28,39-29,1 block false primary false | char 1 x"},
+		{"key right; type  ; key up; key right; type b; key enter", "copy 1 28,1-29,3 block true primary false"},
+		{"type  ; key right; key escape; key enter", "key 1 1 'e' 0"},
+		{"type  ; key pageup; key pageup; key pageup; key pageup; key up; key enter", "copy 1 0,0-29,1 block false primary false"},
+		{"key down; type  ; key left; key enter", "copy 1 29,0-29,1 block false primary false"},
+		{"type  ; report 1 30x10; key enter", "key 1 1 'e' 0"},
+		{"key enter; key enter", "key 1 1 'e' 0"},
+	} {
+		s := newStage(t)
+		s.play("open 1 40x10 0 20; mods ctrl shift; key x; mods")
+		for _, step := range strings.Split(c.script, "; ") {
+			if step == "type  " || step == "type " {
+				s.Handle(Input{Kind: Char, Rune: ' '})
+				continue
+			}
+			s.play(step)
+		}
+		if got := s.requests(); got != c.requests {
+			t.Errorf("%s: got %s, want %s", c.script, got, c.requests)
+		}
+	}
+}
+
 func TestLinks(t *testing.T) {
 	for _, c := range []struct{ line, at, uri string }{
 		{"see https://a.example/x?y=1, or", "10", "https://a.example/x?y=1"},

@@ -136,7 +136,7 @@ func (d *Desktop) setSize(w *window, cols, rows int) {
 	}
 	w.cols, w.rows = cols, rows
 	if w.term != nil {
-		w.term.clearSelection()
+		w.term.dropSelection()
 		d.ask(Request{Kind: ResizeTerm, Term: w.term.ID, Cols: cols, Rows: rows})
 	}
 }

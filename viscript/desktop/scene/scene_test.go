@@ -210,6 +210,12 @@ func TestDiffOfTheSameIsNothing(t *testing.T) {
 	if d := Diff(nil, &a, &b); len(d) != 1 || d[0] != a.Items[i].seen() {
 		t.Errorf("a grid with new content: %v, want %v", d, a.Items[i].seen())
 	}
+	i = slices.IndexFunc(a.Items, func(it Item) bool { return it.Kind == Line })
+	draw(&b, 1, 50)
+	b.Points[b.Items[i].First+1].Y--
+	if d := Diff(nil, &a, &b); len(d) != 1 || d[0] != a.Items[i].seen() {
+		t.Errorf("a curve that bends: %v, want %v", d, a.Items[i].seen())
+	}
 }
 
 func TestText(t *testing.T) {

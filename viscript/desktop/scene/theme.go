@@ -75,7 +75,7 @@ func HighContrast() Theme {
 		Name:    "contrast",
 		Desktop: 0x000000ff,
 		Frame:   0x909090ff, FrameFocused: 0xffff00ff,
-		Tab: 0x000000ff, TabText: 0xffffffff, TabFocused: 0xffff00ff, TabFocusedText: 0x000000ff,
+		Tab: 0x333333ff, TabText: 0xffffffff, TabFocused: 0xffff00ff, TabFocusedText: 0x000000ff,
 		GridBack: 0x000000ff, GridText: 0xffffffff, GridLink: 0x80d8ffff, Cursor: 0xffff00ff,
 		Selection: 0x0060ff80, Match: 0xa0600080, MatchOthers: 0xa0600050, Dim: 0.2,
 		Bar: 0x000000ff, BarText: 0xffffffff,
