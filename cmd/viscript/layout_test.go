@@ -26,6 +26,10 @@ var allowed = map[string][]string{
 	"viscript/metrics": {"signal"},
 	"viscript/term":    {},
 
+	"viscript/desktop":       {"viscript/desktop/panel", "viscript/desktop/scene", "viscript/term"},
+	"viscript/desktop/panel": {"viscript/desktop/scene", "viscript/term"},
+	"viscript/desktop/scene": {"viscript/term"},
+
 	"nodemanager":                 {"nodemanager/registry", "nodemanager/tracker", "nodemanager/topology", "nodemanager/setup", "nodemanager/store", "nodemanager/store/boltstore", "node/control", "node/identity", "node/secure", "node/wire"},
 	"nodemanager/registry":        {"nodemanager/store", "node/control", "node/identity", "node/wire"},
 	"nodemanager/tracker":         {"nodemanager/store", "nodemanager/store/boltstore", "node/control", "node/identity", "node/secure", "node/wire"},
