@@ -21,6 +21,7 @@ const (
 	nameFor    = time.Minute      // a name counts so long without asking again
 	noNameFor  = 10 * time.Second // and that there is none
 	askTimeout = 2 * time.Second
+	whoTimeout = 5 * time.Second // for the key of a name
 )
 
 // names is what nodes are called, as the manager said. The zero value is ready.
@@ -53,6 +54,19 @@ func (c *names) put(k identity.PubKey, name string, now time.Time) {
 		c.known = map[identity.PubKey]nameOf{}
 	}
 	c.known[k] = nameOf{name, now}
+}
+
+// find returns the key that the manager last gave a name to.
+func (c *names) find(name string) (key identity.PubKey, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var at time.Time
+	for k, e := range c.known {
+		if strings.EqualFold(e.name, name) && e.at.After(at) {
+			key, at, known = k, e.at, true
+		}
+	}
+	return key, known
 }
 
 // Names says what nodes are called, as far as the manager says so within 2 s; while it is away, what it said last. Keys
@@ -98,7 +112,7 @@ func (n *Node) askName(ctx context.Context, k identity.PubKey) {
 const shortLen = 8
 
 // Who reads what a person calls a node: its key, its name, or the short form of a key that is seen in what this node lists.
-// It waits for the manager for 5 s at most.
+// It waits for the manager for 5 s at most; while that is away, names that it said before count.
 func (n *Node) Who(ctx context.Context, text string) (identity.PubKey, error) {
 	if len(text) == 2*identity.PubKeyLen {
 		key, err := identity.ParseHex(text)
@@ -122,10 +136,15 @@ func (n *Node) Who(ctx context.Context, text string) (identity.PubKey, error) {
 	if err := control.CheckName(text); err != nil {
 		return identity.PubKey{}, fmt.Errorf("%.80q is neither a key, %d hex digits, nor a name: %w", text, 2*identity.PubKeyLen, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	if key, known := n.names.find(text); known && !n.manager.Status().Connected {
+		return key, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, whoTimeout)
 	defer cancel()
 	key, err := n.manager.ResolveName(ctx, text)
 	switch {
+	case err == nil:
+		n.names.put(key, text, time.Now())
 	case control.CodeOf(err) == control.CodeUnknownName:
 		return key, fmt.Errorf("no node is called %q: the node manager lists them (tell it nodes)", text)
 	case errors.Is(err, context.DeadlineExceeded):

@@ -151,6 +151,9 @@ func TestDiagnose(t *testing.T) {
 	if d := w.nodes[0].Diagnose(t.Context(), stranger.Public()); d.Cause != node.CauseUnknown || control.CodeOf(d.Err) != control.CodeUnknownKey {
 		t.Errorf("a stranger: %+v", d)
 	}
+	if key, err := middle.Who(t.Context(), "n0"); key != w.keys[0] || err != nil {
+		t.Errorf("n0 is %s, %v", key.Short(), err)
+	}
 	// Nobody has a session from the middle outwards; its link there goes, and is known to be gone.
 	w.net.Partition(w.hosts[0], w.hosts[1])
 	w.net.Cut(w.hosts[0], w.hosts[1])
@@ -182,7 +185,10 @@ func TestDiagnose(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := middle.Who(ctx, "n0"); !errors.Is(err, context.DeadlineExceeded) {
+	if key, err := middle.Who(ctx, "n0"); key != w.keys[0] || err != nil {
+		t.Errorf("a name that was said before: %s, %v", key.Short(), err)
+	}
+	if _, err := middle.Who(ctx, "n9"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a name without the manager: %v", err)
 	}
 }
