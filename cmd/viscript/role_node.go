@@ -123,7 +123,7 @@ func (w *registration) ready(ctx context.Context, say func(string)) error {
 	}
 }
 
-// follow says when the manager is lost, and when it is back.
+// follow says when the manager is lost, and when it is back, and what route is being found for long.
 func (w *registration) follow(ctx context.Context, say func(string)) {
 	tick := time.NewTicker(10 * registrationEvery)
 	defer tick.Stop()
@@ -133,11 +133,14 @@ func (w *registration) follow(ctx context.Context, say func(string)) {
 			return
 		case <-tick.C:
 		}
+		status := w.status
 		if trouble := w.trouble(); trouble != "" {
-			say(w.status + "; " + trouble)
-		} else {
-			say(w.status)
+			status += "; " + trouble
 		}
+		if finding := findingText(w.n.Finding(), time.Now()); finding != "" {
+			status += "; " + finding
+		}
+		say(status)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -259,6 +260,27 @@ func findingTexts(n *node.Node) []string {
 		texts = append(texts, fmt.Sprintf("%s (%d s)", k.Short(), int(time.Since(finding[k]).Seconds())))
 	}
 	return texts
+}
+
+// findingText says which route has been looked for longest, if that is long: "finding a route to 01020304 (2 s)". The
+// seconds double, so that it does not change all the time.
+func findingText(finding map[identity.PubKey]time.Time, now time.Time) string {
+	to, since := identity.PubKey{}, now
+	for k, t := range finding {
+		if t.Before(since) {
+			to, since = k, t
+		}
+	}
+	if now.Sub(since) < waitShown {
+		return ""
+	}
+	return fmt.Sprintf("finding a route to %s (%s)", to.Short(), doubling(now.Sub(since)))
+}
+
+// doubling is a time in seconds, rounded down to 1, 2, 4, 8...
+func doubling(d time.Duration) string {
+	n := bits.Len(uint(max(d, 0) / time.Second))
+	return fmt.Sprintf("%d s", 1<<n>>1)
 }
 
 // seconds is d with one decimal.

@@ -77,6 +77,17 @@ func TestSessionTable(t *testing.T) {
 	}
 }
 
+func TestFindingText(t *testing.T) {
+	now := time.Now()
+	a, b := identity.PubKey{2, 1}, identity.PubKey{2, 2}
+	if got := findingText(map[identity.PubKey]time.Time{a: now.Add(-waitShown / 2)}, now); got != "" {
+		t.Errorf("%q", got)
+	}
+	if got := findingText(map[identity.PubKey]time.Time{a: now.Add(-time.Second), b: now.Add(-7 * time.Second)}, now); got != "finding a route to 02000000 (4 s)" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestHopRows(t *testing.T) {
 	near, mid, far := identity.PubKey{2, 1}, identity.PubKey{2, 2}, identity.PubKey{2, 3}
 	rows := hopRows([]node.Hop{

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/bits"
 	"sync"
 	"time"
 
@@ -101,7 +100,7 @@ func (s *waits) text(now time.Time) string {
 	if errors.Is(w.why, &app.Refused{Code: wire.CodeNoRoute}) {
 		what = "finding a route to"
 	}
-	text := fmt.Sprintf("%s %s (%d s)", what, w.to, 1<<(bits.Len(uint(now.Sub(w.began)/time.Second))-1))
+	text := fmt.Sprintf("%s %s (%s)", what, w.to, doubling(now.Sub(w.began)))
 	if w.why != nil {
 		text += ": " + w.why.Error()
 	}
