@@ -23,7 +23,7 @@ type handler struct{ n *Node }
 // Install lays our part of a route. The client has verified that the manager signed it for us.
 func (h handler) Install(ctx context.Context, hop control.Hop) error {
 	n := h.n
-	spec := forward.Route{Key: forward.Key(hop.Route), Src: hop.Src, Idle: hop.Idle}
+	spec := forward.Route{Key: forward.Key(hop.Route), Src: hop.Src, Dst: hop.Dst, Idle: hop.Idle}
 	var err error
 	if spec.Prev, err = n.side(hop.Prev, hop.PrevIn, hop.PrevOut); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (n *Node) side(peer identity.PubKey, in, out wire.RouteID) (forward.Side, e
 	}
 	l := n.links.Link(peer)
 	if l == nil {
-		return forward.Side{}, control.Errorf(control.CodeNoRoute, "no link to %s", peer.Short())
+		return forward.Side{}, control.Errorf(control.CodeNoRoute, noLink+"%s", peer.Short())
 	}
 	return forward.Side{Link: l, In: in, Out: out}, nil
 }
@@ -160,7 +160,7 @@ func refused(err error, late string) error {
 		return err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &wire.Refused{Code: wire.CodeTimeout, Text: late}
+		return &because{Refused: wire.Refused{Code: wire.CodeTimeout, Text: late}, cause: err}
 	}
 	code := wire.CodeInternal
 	switch control.CodeOf(err) {
@@ -175,8 +175,17 @@ func refused(err error, late string) error {
 	case control.CodeNameTaken:
 		code = wire.CodeDenied
 	}
-	return &wire.Refused{Code: code, Text: err.Error()}
+	return &because{Refused: wire.Refused{Code: code, Text: err.Error()}, cause: err}
 }
+
+// because is what apps get for an error of the manager, which it wraps for us.
+type because struct {
+	wire.Refused
+	cause error
+}
+
+// Unwrap lets errors.As find both.
+func (b *because) Unwrap() []error { return []error{&b.Refused, b.cause} }
 
 // work is a set of goroutines that end with Run.
 type work struct {

@@ -57,6 +57,7 @@ type Node struct {
 	manager  *control.Client
 	work     work
 	waiting  atomic.Int64 // datagrams that wait for a session
+	names    names
 }
 
 // New checks the configuration and opens the ports; Run starts the node.

@@ -40,6 +40,8 @@ func (m *Manager) serve(ctx context.Context, who *member, t control.Type, body [
 		return m.keep(who, body)
 	case control.TypeRecall:
 		return nil, m.recall(who, body)
+	case control.TypeNodeName:
+		return m.nodeName(body)
 	case control.TypeName:
 		return answerKey(body, control.ParseName, m.book.ByName)
 	case control.TypeAddress:
@@ -68,6 +70,19 @@ func answerKey(body []byte, parse func([]byte) (string, error), find func(string
 		return nil, err
 	}
 	return key[:], nil
+}
+
+// nodeName says what a live node is called.
+func (m *Manager) nodeName(body []byte) ([]byte, error) {
+	key, err := control.ParseKey(body)
+	if err != nil {
+		return nil, err
+	}
+	r, live := m.book.Get(key)
+	if !live {
+		return nil, control.Errorf(control.CodeUnknownKey, "%s", key.Short())
+	}
+	return control.AppendText(nil, r.Name), nil
 }
 
 func (m *Manager) register(ctx context.Context, who *member, body []byte) error {

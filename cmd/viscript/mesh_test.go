@@ -40,6 +40,8 @@ func TestMesh(t *testing.T) {
 		{"Capture", testCapture},
 		{"Proxy", testProxy},
 		{"Names", testMeshNames},
+		{"Reach", testReach},
+		{"NoWay", testNoWay},
 		{"Password", testPassword},
 		{"ForeignUser", testForeignUser},
 		{"Refused", testRefusedByMesh},

@@ -27,6 +27,7 @@ const (
 	replyOK      = 0
 	replyGeneral = 1
 	replyDenied  = 2
+	replyNoNet   = 3
 	replyNoHost  = 4
 	replyRefused = 5
 	replyCommand = 7

@@ -123,7 +123,7 @@ func (w *registration) ready(ctx context.Context, say func(string)) error {
 	}
 }
 
-// follow says when the manager is lost, and when it is back.
+// follow says when the manager is lost, and when it is back, and what route is being found for long.
 func (w *registration) follow(ctx context.Context, say func(string)) {
 	tick := time.NewTicker(10 * registrationEvery)
 	defer tick.Stop()
@@ -133,20 +133,24 @@ func (w *registration) follow(ctx context.Context, say func(string)) {
 			return
 		case <-tick.C:
 		}
+		status := w.status
 		if trouble := w.trouble(); trouble != "" {
-			say(w.status + "; " + trouble)
-		} else {
-			say(w.status)
+			status += "; " + trouble
 		}
+		if finding := findingText(w.n.Finding(), time.Now()); finding != "" {
+			status += "; " + finding
+		}
+		say(status)
 	}
 }
 
 func nodeCommands(n *node.Node) []signal.Command {
 	return []signal.Command{
 		value("info", "key, addresses, the manager, and how much goes on", func() infoRow { return infoOf(n) }),
-		value("links", "the neighbours: carrier, round trip, bytes each way", func() []linkRow { return linkRows(n) }),
-		value("routes", "routes from, to and through this node, with what they carried", func() []routeRow { return routeRows(n) }),
-		value("sessions", "encrypted sessions with other nodes that end here", func() []sessionRow { return sessionRows(n) }),
+		tell("links", "the neighbours: carrier, address, figures, bytes each way; those without a link, and why", func(ctx context.Context) (any, error) { return linkRows(ctx, n), nil }),
+		tell("routes", "routes from, to and through this node, with what they carried", func(ctx context.Context) (any, error) { return routeRows(ctx, n), nil }),
+		tell("sessions", "encrypted sessions that end here: their paths, what is in flight, why they moved", func(ctx context.Context) (any, error) { return sessionRows(ctx, n), nil }),
+		pingCommand(n), traceCommand(n), whyCommand(n),
 		{Name: "find", Args: "[NAME]", Help: "apps that the tracker knows, all or by name", Run: func(ctx context.Context, args []string) (any, error) {
 			if len(args) > 1 {
 				return nil, errors.New("find takes one name at most")

@@ -168,8 +168,9 @@ func (e *entry) service(cfg socks.ClientConfig) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	status := fmt.Sprintf("SOCKS5 proxy at %s", c.Addr())
 	return &service{
-		run: c.Run, ready: e.probe, status: fmt.Sprintf("SOCKS5 proxy at %s", c.Addr()),
+		run: c.Run, ready: e.probe, status: status, follow: e.waits.follow(status),
 		commands: []signal.Command{
 			value("status", "connections and bytes, and what was refused", c.Stats),
 			value("connections", "the connections that are open", c.Connections),

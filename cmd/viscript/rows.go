@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/hex"
 	"fmt"
 	"math"
 	"time"
@@ -27,7 +26,8 @@ type infoRow struct {
 	Links      int             `json:"links"`
 	Routes     int             `json:"routes"`
 	Sessions   int             `json:"sessions"`
-	Apps       []string        `json:"apps"` // that listen here, as NAME:PORT
+	Finding    []string        `json:"finding,omitempty"` // nodes to whom a route and a session are being made
+	Apps       []string        `json:"apps"`              // that listen here, as NAME:PORT
 }
 
 func infoOf(n *node.Node) infoRow {
@@ -42,6 +42,7 @@ func infoOf(n *node.Node) infoRow {
 	if !i.Manager.Manager.IsZero() {
 		row.Manager = i.Manager.Manager.String()
 	}
+	row.Finding = findingTexts(n)
 	for _, a := range i.Listening {
 		row.Apps = append(row.Apps, fmt.Sprintf("%s:%d", a.Name, a.Port))
 	}
@@ -60,90 +61,6 @@ func foundRows(list []app.App) []foundRow {
 	rows := []foundRow{}
 	for _, a := range list {
 		rows = append(rows, foundRow{a.Name, a.Type, a.Node.Short(), a.Port, a.Node})
-	}
-	return rows
-}
-
-type linkRow struct {
-	Peer          string          `json:"peer"` // short form of key
-	Carrier       string          `json:"carrier"`
-	Addr          string          `json:"addr"`
-	Dialed        bool            `json:"dialed"` // by us
-	AgeSeconds    float64         `json:"age_seconds"`
-	RTTms         float64         `json:"rtt_ms"`
-	SentBytes     uint64          `json:"sent_bytes"`
-	ReceivedBytes uint64          `json:"received_bytes"`
-	QueuedBytes   int             `json:"queued_bytes"`
-	Key           identity.PubKey `json:"key"`
-}
-
-func linkRows(n *node.Node) []linkRow {
-	rows := []linkRow{}
-	for _, l := range n.Links() {
-		rows = append(rows, linkRow{
-			Peer: l.Peer.Short(), Carrier: l.Carrier, Addr: l.Addr, Dialed: l.Dialed, AgeSeconds: age(l.Since), RTTms: ms(l.RTT),
-			SentBytes: l.SentBytes, ReceivedBytes: l.RecvBytes, QueuedBytes: l.Queued, Key: l.Peer,
-		})
-	}
-	return rows
-}
-
-type routeRow struct {
-	Route          string  `json:"route"` // the first 8 hex digits of its name
-	Role           string  `json:"role"`  // source, transit or destination
-	Prev           string  `json:"prev"`  // neighbours, short; empty at an end
-	Next           string  `json:"next"`
-	AgeSeconds     float64 `json:"age_seconds"`
-	ForwardRecords uint64  `json:"forward_records"` // away from the node that asked for the route
-	ForwardBytes   uint64  `json:"forward_bytes"`
-	BackRecords    uint64  `json:"back_records"`
-	BackBytes      uint64  `json:"back_bytes"`
-}
-
-func routeRows(n *node.Node) []routeRow {
-	rows := []routeRow{}
-	for _, r := range n.Routes() {
-		row := routeRow{
-			Route: hex.EncodeToString(r.Key[:4]), Role: "transit", AgeSeconds: age(r.Began),
-			ForwardRecords: r.Forward.Records, ForwardBytes: r.Forward.Bytes, BackRecords: r.Back.Records, BackBytes: r.Back.Bytes,
-		}
-		if r.Prev != nil {
-			row.Prev = r.Prev.Peer().Short()
-		} else {
-			row.Role = "source"
-		}
-		if r.Next != nil {
-			row.Next = r.Next.Peer().Short()
-		} else {
-			row.Role = "destination"
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-type sessionRow struct {
-	Peer          string          `json:"peer"`
-	Initiator     bool            `json:"initiator"`
-	Ready         bool            `json:"ready"`
-	AgeSeconds    float64         `json:"age_seconds"`
-	RTTms         float64         `json:"rtt_ms"`
-	Streams       int             `json:"streams"`
-	StreamsOpened uint64          `json:"streams_opened"`
-	SentBytes     uint64          `json:"sent_bytes"`
-	ReceivedBytes uint64          `json:"received_bytes"`
-	InFlightBytes uint64          `json:"in_flight_bytes"`
-	Key           identity.PubKey `json:"key"`
-}
-
-func sessionRows(n *node.Node) []sessionRow {
-	rows := []sessionRow{}
-	for _, s := range n.Sessions() {
-		rows = append(rows, sessionRow{
-			Peer: s.Peer.Short(), Initiator: s.Initiator, Ready: s.Ready, AgeSeconds: age(s.Began), RTTms: ms(s.RTT),
-			Streams: s.Streams, StreamsOpened: s.Opened, SentBytes: s.SentBytes, ReceivedBytes: s.RecvBytes,
-			InFlightBytes: s.InFlight, Key: s.Peer,
-		})
 	}
 	return rows
 }

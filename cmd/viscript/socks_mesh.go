@@ -122,6 +122,7 @@ type entry struct {
 	server string // name, key, or "" for any
 	pins   *secure.Pins
 	log    *slog.Logger
+	waits  waits
 
 	mu    sync.Mutex // guards the following
 	exit  app.App
@@ -136,16 +137,20 @@ func (e *entry) DialMesh(ctx context.Context, target string, first []byte) (sock
 	if err != nil {
 		return nil, err
 	}
-	dial, passing := e.dial, passing
+	dial, passing, to := e.dial, passing, e.exitName()
 	if ok {
-		dial, passing = e.dialName(name), noRoute
+		dial, passing, to = e.dialName(name), noRoute, target
 	}
-	for began := time.Now(); ; {
+	w := e.waits.begin(to, time.Now())
+	defer e.waits.end(w)
+	for {
 		conn, err := dial(ctx, target, first)
+		e.waits.tried(w, err)
 		if err == nil {
 			return conn, nil
 		}
-		if !passing(err) || time.Since(began) > dialWithin || ctx.Err() != nil {
+		if !passing(err) || time.Since(w.began) > dialWithin || ctx.Err() != nil {
+			e.waits.gaveUp(ctx, e.log, w, err)
 			return nil, err
 		}
 		e.forget()
@@ -214,6 +219,19 @@ func noSuchName(err error) error {
 // noRoute reports whether err is that there is no way to the node, or ours is away: that may be gone in a moment.
 func noRoute(err error) bool {
 	return passing(err) && !errors.As(err, new(*socks.Error))
+}
+
+// exitName is what to call the exit.
+func (e *entry) exitName() string {
+	if e.server != "" {
+		return e.server
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.exit.Name != "" {
+		return e.exit.Name
+	}
+	return "an exit"
 }
 
 // passing reports whether err may be gone in a moment, and the target has certainly not been asked.

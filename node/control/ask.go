@@ -49,6 +49,16 @@ func (c *Client) ResolveName(ctx context.Context, name string) (identity.PubKey,
 	return c.askKey(ctx, TypeName, name)
 }
 
+// NodeName returns the name of the live node with that key, "" if it has none. It is what the manager says, for
+// people to read. Refusals: CodeUnknownKey; CodeBadRequest of a manager that is older than the request.
+func (c *Client) NodeName(ctx context.Context, key identity.PubKey) (string, error) {
+	b, err := c.up.call(ctx, TypeNodeName, key[:])
+	if err != nil {
+		return "", fmt.Errorf("asking who %s is: %w", key.Short(), err)
+	}
+	return parseNodeName(b)
+}
+
 // KeyAt returns the key of the one live record that lists the address. Refusals:
 // CodeUnknownAddr, CodeAmbiguous.
 func (c *Client) KeyAt(ctx context.Context, hostport string) (identity.PubKey, error) {

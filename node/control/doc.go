@@ -47,6 +47,7 @@
 //	10 member     key                                   -> (empty)
 //	11 keep       list(route:16)                        -> list(route:16)
 //	12 recall     route                                 -> (empty)
+//	13 node-name  key                                   -> string
 //
 // Register comes first and once; until it is answered every other request is
 // refused. Instance is random per process: another one tells the manager that the
@@ -60,6 +61,8 @@
 // fewest nodes, then links, with the path "beside", and of these the cheapest. With "instead" the
 // answer is code 18 unless that path is gone, breaks the conditions, or costs so much that the new
 // one costs at most 70 % of it. The text of a refusal names the condition that cannot be met.
+//
+// Node-name is what a live node is called, without the domain; an empty string is a node without a name. It is for people.
 //
 // Keep says every 20 s which routes that begin here are in use, at most 512; the answer is those of
 // them that the manager does not know, and for each of these the node sends a recall: the route as

@@ -61,6 +61,7 @@ const (
 	TypeMember     Type = 10
 	TypeKeep       Type = 11
 	TypeRecall     Type = 12
+	TypeNodeName   Type = 13
 	TypeInstall    Type = 16
 	TypeRemove     Type = 17
 	TypeNeighbours Type = 18

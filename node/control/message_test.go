@@ -93,6 +93,8 @@ func codecs(t testing.TB) []codec {
 		{"ask", AppendAsk(nil, true), again(parseAsk, func(v bool) []byte { return AppendAsk(nil, v) })},
 		{"route key", route.Key[:], again(ParseRouteKey, func(v RouteKey) []byte { return v[:] })},
 		{"name", AppendText(nil, "node0.mysterious.network"), again(ParseName, func(v string) []byte { return AppendText(nil, v) })},
+		{"node name", AppendText(nil, "node0"), again(parseNodeName, func(v string) []byte { return AppendText(nil, v) })},
+		{"no node name", AppendText(nil, ""), again(parseNodeName, func(v string) []byte { return AppendText(nil, v) })},
 		{"address", AppendText(nil, "10.0.0.1:9000"), again(ParseAddress, func(v string) []byte { return AppendText(nil, v) })},
 		{"key", appendKey(nil, pub(t, 1)), again(parseKey, func(v identity.PubKey) []byte { return v[:] })},
 		{"app", app.Append(nil), again(ParseApp, func(v AppRecord) []byte { return v.Append(nil) })},

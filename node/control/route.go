@@ -174,6 +174,18 @@ func ParseName(b []byte) (string, error) {
 	return s, finish(r, true, func() error { return CheckName(s) })
 }
 
+// parseNodeName reads the answer to a node-name request.
+func parseNodeName(b []byte) (string, error) {
+	r := wire.NewReader(b)
+	s := r.String(MaxNameLen)
+	return s, finish(r, true, func() error {
+		if s == "" {
+			return nil
+		}
+		return CheckName(s)
+	})
+}
+
 // ParseAddress reads the body of an address request; the address is canonical.
 func ParseAddress(b []byte) (string, error) {
 	r := wire.NewReader(b)

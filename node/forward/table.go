@@ -75,6 +75,7 @@ type Upper interface {
 type Route struct {
 	Key        Key
 	Src        identity.PubKey // who had the route laid: all routes of one key share that key's part of a link's memory
+	Dst        identity.PubKey // the other end; for people
 	Prev, Next Side
 	Idle       time.Duration // ends after that long without a record; 0: never
 	Upper      Upper         // at an end
@@ -365,10 +366,11 @@ func (d *rule) counts() Count {
 // Info is what is known of one route.
 type Info struct {
 	Key        Key
-	Src        identity.PubKey // zero: not told
+	Src, Dst   identity.PubKey // zero: not told
 	Prev, Next *link.Link      // nil at an end
 	Began      time.Time
-	Forward    Count // from Prev to Next
+	Used       time.Time // when a record crossed it last, to within 5 s
+	Forward    Count     // from Prev to Next
 	Back       Count
 }
 
@@ -379,7 +381,7 @@ func (t *Table) Routes() []Info {
 	infos := make([]Info, 0, len(t.routes))
 	for _, r := range t.routes {
 		infos = append(infos, Info{
-			Key: r.Key, Src: r.Src, Prev: r.Prev.Link, Next: r.Next.Link, Began: r.began,
+			Key: r.Key, Src: r.Src, Dst: r.Dst, Prev: r.Prev.Link, Next: r.Next.Link, Began: r.began, Used: time.Unix(0, r.last.Load()),
 			Forward: r.forward.counts(), Back: r.back.counts(),
 		})
 	}

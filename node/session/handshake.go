@@ -10,6 +10,9 @@ import (
 	"github.com/skycoin/viscript/node/wire"
 )
 
+// ErrGreeting is how a session failed that did not get through its handshake.
+var ErrGreeting = errors.New("session: greeting")
+
 // greet runs the handshake over p until it is done, fails or takes too long. It is called on a goroutine
 // of its own, because a handshake costs about a millisecond of arithmetic.
 func (s *Session) greet(ctx context.Context, p *Path) error {
@@ -27,10 +30,13 @@ func (s *Session) greet(ctx context.Context, p *Path) error {
 		return err
 	}
 	if err := s.exchange(ctx, p, hs); err != nil {
-		return fmt.Errorf("session: greeting %s: %w", s.remote.Short(), err)
+		return fmt.Errorf("%w %s: %w", ErrGreeting, s.remote.Short(), err)
 	}
 	if s.initiator {
-		return s.awaitConfirm(ctx, p)
+		if err := s.awaitConfirm(ctx, p); err != nil {
+			return fmt.Errorf("%w %s: %w", ErrGreeting, s.remote.Short(), err)
+		}
+		return nil
 	}
 	s.becomeReady()
 	return nil
@@ -89,12 +95,12 @@ func (s *Session) awaitConfirm(ctx context.Context, p *Path) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("session: %s did not confirm: %w", s.remote.Short(), ctx.Err())
+			return fmt.Errorf("no word after the handshake: %w", ctx.Err())
 		case <-s.done:
 			return s.Err()
 		case <-s.kick:
 			if p.gone.Load() != 0 {
-				return fmt.Errorf("session: %s", p.reason())
+				return errors.New(p.reason())
 			}
 		case <-s.ready:
 			return nil

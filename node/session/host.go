@@ -70,15 +70,17 @@ type Host struct {
 	paths   map[forward.Key]*Path
 	byPeer  map[identity.PubKey]*Session // ready ones
 	dialing map[identity.PubKey]*dialing
+	past    map[identity.PubKey]ending // how the last session ended or failed to begin; at most maxPast
 	closed  bool
 	wg      sync.WaitGroup // of handshakes, stewards and errands
 }
 
 // dialing is a session on its way, for everybody who waits for it.
 type dialing struct {
-	done chan struct{} // closed when s or err is set
-	s    *Session
-	err  error
+	began time.Time
+	done  chan struct{} // closed when s or err is set
+	s     *Session
+	err   error
 }
 
 // NewHost makes a host without sessions.
@@ -89,7 +91,7 @@ func NewHost(cfg Config) *Host {
 	h := &Host{
 		cfg: cfg, log: cfg.Log, timing: defaultTiming, made: time.Now(),
 		all: map[forward.Key]*Session{}, paths: map[forward.Key]*Path{}, byPeer: map[identity.PubKey]*Session{},
-		dialing: map[identity.PubKey]*dialing{},
+		dialing: map[identity.PubKey]*dialing{}, past: map[identity.PubKey]ending{},
 	}
 	if cfg.Outage > 0 {
 		h.timing.outage = cfg.Outage
@@ -238,6 +240,9 @@ func (h *Host) over(s *Session, err error) {
 	if h.byPeer[s.remote] == s {
 		delete(h.byPeer, s.remote)
 	}
+	if !errors.Is(err, errClosed) {
+		h.endedLocked(s.remote, err)
+	}
 	h.mu.Unlock()
 	if !errors.Is(err, errClosed) {
 		h.log.Info("session down", "peer", s.remote.Short(), "err", err)
@@ -301,14 +306,20 @@ func (h *Host) Standing(dst identity.PubKey) *Session {
 
 // session returns a ready session to dst, laying a route if there is none.
 func (h *Host) session(ctx context.Context, dst identity.PubKey) (*Session, error) {
+	return h.Connect(ctx, dst, false)
+}
+
+// Connect returns a ready session to dst, making one if there is none; with own, also if the far node asked for the one
+// there is: only who asked for a route knows its nodes. Errors are those of Dial; With tells more of them.
+func (h *Host) Connect(ctx context.Context, dst identity.PubKey, own bool) (*Session, error) {
 	h.mu.Lock()
-	if s := h.byPeer[dst]; s != nil && s.Err() == nil {
+	if s := h.byPeer[dst]; s != nil && s.Err() == nil && (s.initiator || !own) {
 		h.mu.Unlock()
 		return s, nil
 	}
 	w := h.dialing[dst]
 	if w == nil && !h.closed {
-		w = &dialing{done: make(chan struct{})}
+		w = &dialing{began: time.Now(), done: make(chan struct{})}
 		h.dialing[dst] = w
 		h.wg.Go(func() { h.lay(context.WithoutCancel(ctx), dst, w) })
 	}
@@ -350,6 +361,9 @@ func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
 		}
 	}
 	h.mu.Lock()
+	if s == nil {
+		h.endedLocked(dst, err)
+	}
 	w.s, w.err = s, err
 	delete(h.dialing, dst)
 	h.mu.Unlock()

@@ -144,6 +144,7 @@ func (s *Session) pong(p *Path, opaque uint64) {
 	now := s.host.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.answeredLocked(opaque, now)
 	if sent := time.Duration(opaque); sent >= p.since && sent <= now { // any of ours, not only the last
 		p.measuredLocked(now - sent)
 		p.pinged = 0

@@ -83,10 +83,11 @@ type Session struct {
 	reserved uint64 // bytes of the window taken and not yet sealed
 	waiting  queue
 	probe    probe
-	paths    []*Path       // live ones, oldest first
-	active   *Path         // where we send Data; changes under sendMu as well
-	gen      uint64        // of the newest switch, ours or theirs
-	alone    time.Duration // Host.now since when there is no path that answers; 0: there is one
+	asked    map[uint64]chan<- time.Duration // PINGs of Ping, by what they carry; at most maxAsked
+	paths    []*Path                         // live ones, oldest first
+	active   *Path                           // where we send Data; changes under sendMu as well
+	gen      uint64                          // of the newest switch, ours or theirs
+	alone    time.Duration                   // Host.now since when there is no path that answers; 0: there is one
 	whyDown  string
 	ackAt    time.Duration // Host.now of the last ACK with news, or the last switch
 	resetAt  time.Duration // Host.now of the last repetition of resets
