@@ -19,6 +19,9 @@ var ErrSilent = errors.New("process: its keeper does not answer")
 // long; it answers others meanwhile, in microseconds on an idle machine.
 const keeperPatience = 10 * time.Second
 
+// attendPause is how often it is looked after.
+const attendPause = 300 * time.Millisecond
+
 // attend looks after the keeper while it is asked something that may take long: one that was
 // halted (SIGSTOP) is woken, and when it is silent for too long ctx ends with ErrSilent.
 func (p *Process) attend(ctx context.Context, peer *signal.Peer) (context.Context, context.CancelFunc) {
@@ -35,7 +38,7 @@ func (p *Process) attend(ctx context.Context, peer *signal.Peer) (context.Contex
 			}
 			over()
 			select {
-			case <-time.After(p.patience / 10):
+			case <-time.After(attendPause):
 			case <-ctx.Done():
 			case <-peer.Done():
 				return

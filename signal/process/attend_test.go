@@ -39,7 +39,6 @@ func TestKeeperHaltedDuringStop(t *testing.T) {
 	s := helper(t, "deaf")
 	p := start(t, s)
 	logged(t, s, "deaf")
-	p.patience = slack
 	time.AfterFunc(100*time.Millisecond, func() { _ = syscall.Kill(p.Record().Keeper.Pid, syscall.SIGSTOP) })
 	if rep := stop(t, t.Context(), p, nil, Ladder{Term: 500 * time.Millisecond, Kill: slack}); rep.Rung != Kill {
 		t.Errorf("got %+v", rep)

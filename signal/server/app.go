@@ -56,8 +56,8 @@ type run struct {
 	// comesBack: it was adopted, has registered with an earlier daemon, and not yet with this one.
 	comesBack bool
 	adopted   time.Time
-	cpu      time.Duration
-	cpuAt    time.Time
+	cpu       time.Duration
+	cpuAt     time.Time
 }
 
 // request is what the app was started with, not to be changed.
