@@ -29,7 +29,7 @@ func TestIdle(t *testing.T) {
 	}
 	s := newSite(t, map[string]any{"apps": apps})
 	s.launch()
-	s.start("speaker")
+	s.ok("start", "speaker")
 	s.settle("all run", func() error {
 		list, err := s.List(t.Context())
 		if err == nil && len(list) < idleApps {

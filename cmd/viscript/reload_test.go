@@ -10,15 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/skycoin/viscript/signal"
 )
 
 // The configuration that TestReload begins with, a line each.
 const reloadBase = `apps:
-  steady: {path: /bin/sh, default_args: [-c, "exec sleep 1000", main=steady], daemon: true, autostart: true}
-  edited: {path: /bin/sh, default_args: [-c, "exec sleep 1000", main=edited], daemon: true, autostart: true}
-  goes: {path: /bin/sh, default_args: [-c, "exec sleep 1000", main=goes], daemon: true, autostart: true}
+  steady: {path: /bin/sh, default_args: [-c, "while :; do sleep 1000; done", main=steady], daemon: true, autostart: true}
+  edited: {path: /bin/sh, default_args: [-c, "while :; do sleep 1000; done", main=edited], daemon: true, autostart: true}
+  goes: {path: /bin/sh, default_args: [-c, "while :; do sleep 1000; done", main=goes], daemon: true, autostart: true}
 `
 
 // TestReload changes the configuration of a daemon that runs, in every way: the plan says before what
@@ -34,8 +32,8 @@ func TestReload(t *testing.T) {
 		return nil
 	})
 	policy := strings.Replace(reloadBase, "main=edited], ", "main=edited], restart: always, ", 1)
-	args := strings.Replace(policy, "sleep 1000\", main=edited", "sleep 1001\", main=edited", 1)
-	added := args + `  comes: {path: /bin/sh, default_args: [-c, "exec sleep 1000", main=comes], daemon: true, autostart: true}` + "\n"
+	args := strings.Replace(policy, "sleep 1000; done\", main=edited", "sleep 1001; done\", main=edited", 1)
+	added := args + `  comes: {path: /bin/sh, default_args: [-c, "while :; do sleep 1000; done", main=comes], daemon: true, autostart: true}` + "\n"
 	removed := strings.Join(slices.DeleteFunc(strings.SplitAfter(added, "\n"), func(l string) bool { return strings.HasPrefix(l, "  goes") }), "")
 	large := removed + strings.Repeat("# "+strings.Repeat("x", 97)+"\n", (maxConfig-len(removed))/100)
 	for _, c := range []struct {
@@ -124,7 +122,7 @@ func (s *site) pids() map[string]int {
 	}
 	pids := make(map[string]int)
 	for _, a := range list {
-		if a.Pid != 0 && a.State != signal.Starting {
+		if a.Pid != 0 {
 			pids[a.App] = a.Pid
 		}
 	}
