@@ -101,7 +101,7 @@ func TestReloadWatch(t *testing.T) {
 	}
 	run("reload --watch maybe", command.Usage, "allowed: on, off")
 	run("reload --watch", command.Usage, "needs a value")
-	run("reload --watch on", command.OK, "is watched")
+	run("reload --watch on", command.OK, "is watched: a change of it is a reload, until the daemon ends; for good: watchConfig in settings")
 	run("reload --watch=on", command.OK, "is watched") // twice does no harm
 	write("node")
 	told.says(t, "config.yaml has changed:", 1)

@@ -71,7 +71,8 @@ func (p *Process) watchFromAfar() {
 		if p.awaitEnd() != nil || p.ctx.Err() != nil {
 			return // released
 		}
-		exit = exitFromAfar(p.pidfd)
+		exit = exitFromAfar(p.pidfd, p.record.App)
+		exit.Ran = ranUntilNow(p.record.App)
 	}
 	out.settle()
 	exit.At = time.Now()
@@ -119,24 +120,51 @@ func awaitReadable(f *os.File) error {
 	})
 }
 
-// reapTime is how long whoever adopted the child may take to reap it: before that the kernel
-// does not tell its exit code.
+// reapTime is how long whoever adopted the child may take to reap it, where the kernel tells
+// its exit code only after that.
 const reapTime = 5 * time.Second
 
-// exitFromAfar asks the kernel how a process ended that is no child of ours (PIDFD_GET_INFO
-// with PIDFD_INFO_EXIT, Linux 6.15).
-func exitFromAfar(pidfd int) Exit {
-	var err error
-	for end := time.Now().Add(reapTime); time.Now().Before(end); time.Sleep(lockLook) {
-		info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
-		if err = unix.IoctlPidfdInfo(pidfd, &info); err == nil && info.Mask&unix.PIDFD_INFO_EXIT != 0 {
-			return exitStatus(syscall.WaitStatus(info.Exit_code))
+// exitFromAfar tells how a process ended that is no child of ours: by its stat line until its
+// new parent reaps it, and then by its pidfd (PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux 6.15).
+func exitFromAfar(pidfd int, id Identity) Exit {
+	for end := time.Now().Add(reapTime); ; time.Sleep(lockLook) {
+		status, known, reaped := zombieStatus(id)
+		if known {
+			return exitStatus(status)
 		}
-		if err != nil && err != unix.ESRCH {
-			break // an older kernel
+		info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
+		err := unix.IoctlPidfdInfo(pidfd, &info)
+		switch {
+		case err == nil && info.Mask&unix.PIDFD_INFO_EXIT != 0:
+			return exitStatus(syscall.WaitStatus(info.Exit_code))
+		case reaped, err != nil && err != unix.ESRCH, time.Now().After(end): // an older kernel
+			return Exit{Code: -1, Unknown: true, Why: "its keeper was killed, and this kernel does not tell"}
 		}
 	}
-	return Exit{Code: -1, Unknown: true, Why: "its keeper was killed, and this kernel does not tell"}
+}
+
+// zombieStatus reads how a process ended that waits to be reaped (proc(5), exit_code). Who may
+// not look at the process is shown 0 there.
+func zombieStatus(id Identity) (status syscall.WaitStatus, known, reaped bool) {
+	dir := "/proc/" + strconv.Itoa(id.Pid)
+	line, err := readSmall(dir+"/stat", maxStat)
+	if err != nil {
+		return 0, false, errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+	}
+	s, err := parseStat(line)
+	if err == nil && s.Start != id.Start {
+		return 0, false, true
+	}
+	code, ok := exitCode(line)
+	if err != nil || s.alive() || !ok {
+		return 0, false, false
+	}
+	if code == 0 {
+		// The same right decides on both: a zombie has no folder that could be named.
+		_, err := os.Readlink(dir + "/cwd")
+		ok = errors.Is(err, os.ErrNotExist)
+	}
+	return syscall.WaitStatus(code), ok, false
 }
 
 // rememberGroup notes who is left in the group while its number cannot yet have been
@@ -280,6 +308,7 @@ func (p *Process) amend(ctx context.Context, method string, params any, change f
 		var err error
 		switch {
 		case peer != nil:
+			p.wakeKeeper()
 			if err = peer.Call(ctx, method, params, nil); !errors.Is(err, signal.ErrClosed) {
 				return err
 			}

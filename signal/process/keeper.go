@@ -45,8 +45,9 @@ type keeper struct {
 	shows  atomic.Int32   // viewers that are served
 	typing sync.Mutex     // held while something is typed at the terminal
 
-	fileMu sync.Mutex // held while record or ending are written; guards record
-	record Record
+	fileMu  sync.Mutex // held while record or ending are written; guards the next two
+	record  Record
+	written *Ending // the last that reached the disk
 
 	mu      sync.Mutex // guards the following
 	daemons map[*signal.Peer]bool
@@ -253,9 +254,10 @@ func (k *keeper) writeEnding() {
 	k.mu.Lock()
 	e := k.ending
 	k.mu.Unlock()
-	if e == nil {
+	if e == nil || e == k.written { // a stop that has ended may be faster than the end itself
 		return
 	}
+	k.written = e
 	if err := k.at.writeEnding(*e); err != nil {
 		k.out.say(fmt.Sprintf("[viscript: the exit code is not recorded: %v]", err))
 	}

@@ -96,6 +96,7 @@ func (c *child) reapOne() (int, error) {
 	if err == nil && pid == c.id.Pid && !c.reaped {
 		c.reaped = true
 		c.exit = exitOf(ws, ru)
+		c.exit.Ran = ranUntilNow(c.id)
 	}
 	return pid, err
 }

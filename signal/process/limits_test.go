@@ -111,6 +111,7 @@ func TestMemoryByRlimitBites(t *testing.T) {
 
 // TestPidsByRlimit needs a user without rights: as root it runs itself again as one.
 func TestPidsByRlimit(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() == 0 {
 		asNobody(t, "^TestPidsByRlimit$")
 		return

@@ -201,9 +201,17 @@ func TestFlood(t *testing.T) {
 	if want := 400_000 * 100; len(text) != want {
 		t.Fatalf("%d bytes, want %d", len(text), want)
 	}
+	want := bytes.Repeat([]byte{'0'}, 100)
+	want[99] = '\n'
 	for i := range 400_000 {
-		if line := text[i*100 : i*100+100]; line != fmt.Sprintf("%099d\n", i) {
+		if line := text[i*100 : i*100+100]; line != string(want) {
 			t.Fatalf("line %d is %q", i, line)
+		}
+		for at := 98; at >= 0; at-- { // one more
+			if want[at]++; want[at] <= '9' {
+				break
+			}
+			want[at] = '0'
 		}
 	}
 	t.Logf("%.0f MB/s", 40/took.Seconds())

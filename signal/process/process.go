@@ -57,6 +57,7 @@ type Exit struct {
 	Unknown bool          `json:"unknown,omitempty"`
 	Why     string        `json:"why,omitempty"` // it is unknown
 	At      time.Time     `json:"at"`            // when it was noticed, a moment after it happened
+	Ran     time.Duration `json:"ran,omitempty"` // from the start until then, by the clock since boot; 0: not known
 	CPU     time.Duration `json:"cpu,omitempty"`
 	PeakRSS uint64        `json:"peak_rss,omitempty"` // bytes
 }
@@ -84,6 +85,8 @@ type Process struct {
 	ctx     context.Context
 	release context.CancelFunc
 	gone    chan struct{} // closed when run has returned
+
+	patience time.Duration // keeperPatience
 
 	judged     chan struct{} // closed when resolve knows
 	judgedOnce sync.Once
@@ -139,7 +142,7 @@ func newProcess(at place, r Record, reader *Reader) *Process {
 		reader = new(Reader)
 	}
 	p := &Process{
-		at: at, record: r, reader: reader, pidfd: -1,
+		at: at, record: r, reader: reader, pidfd: -1, patience: keeperPatience,
 		done: make(chan struct{}), lost: make(chan struct{}), known: make(chan struct{}), gone: make(chan struct{}), judged: make(chan struct{}),
 		tree: newTree(r.App, r.Keeper), changed: make(chan struct{}),
 	}

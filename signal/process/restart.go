@@ -170,6 +170,15 @@ func SinceBoot() (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
+// ranUntilNow is the length of a run that has just ended; 0: not known.
+func ranUntilNow(id Identity) time.Duration {
+	now, err := SinceBoot()
+	if err != nil {
+		return 0
+	}
+	return max(1, Uptime(id.Start, now))
+}
+
 // Uptime is the length of a run that began at startTicks and was over at end, both since
 // boot; ticks are hundredths of a second.
 func Uptime(startTicks uint64, end time.Duration) time.Duration {

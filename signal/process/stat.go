@@ -75,6 +75,16 @@ func parseStat(line []byte) (Stat, error) {
 	return s, nil
 }
 
+// exitCode is the last field of a stat line: how a zombie ended, as wait(2) would tell.
+func exitCode(line []byte) (uint32, bool) {
+	f := bytes.Fields(line[bytes.LastIndexByte(line, ')')+1:])
+	if len(f) < 50 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(f[49]), 10, 32)
+	return uint32(n), err == nil
+}
+
 // numbers parses decimal fields and keeps the first error.
 type numbers struct{ err error }
 

@@ -31,10 +31,24 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
+func TestExitCode(t *testing.T) {
+	for line, want := range map[string]uint32{statLine: 0, strings.TrimSuffix(statLine, "0\n") + "10752\n": 10752} {
+		if got, ok := exitCode([]byte(line)); !ok || got != want {
+			t.Errorf("%q: %d, %v", line, got, ok)
+		}
+	}
+	for _, line := range []string{"", "1 (", ") Z", strings.TrimSuffix(statLine, " 0\n"), strings.TrimSuffix(statLine, "0\n") + "x\n"} {
+		if _, ok := exitCode([]byte(line)); ok {
+			t.Errorf("%q has an exit code", line)
+		}
+	}
+}
+
 func FuzzParseStat(f *testing.F) {
 	f.Add([]byte(statLine))
 	f.Add([]byte("1 () R"))
 	f.Fuzz(func(t *testing.T, line []byte) {
+		exitCode(line)
 		if s, err := parseStat(line); err == nil && s.Pid <= 0 {
 			t.Errorf("%q: pid %d", line, s.Pid)
 		}

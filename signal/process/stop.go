@@ -56,14 +56,15 @@ var ErrReleased = errors.New("process: no longer watched")
 
 // Stop ends the whole tree: it calls ask (nil: not) and waits, then SIGTERM to the process
 // group, then SIGKILL to every process until none is left. The keeper climbs; without one,
-// the caller does. When ctx ends, the next rungs are taken at once, so it always reaches
+// the caller does. One that is halted is woken; ErrSilent when it does not answer for ten seconds. When ctx ends, the next rungs are taken at once, so it always reaches
 // the last one. Once begun it goes on without the caller. A second Stop beside the first
 // does no harm.
 func (p *Process) Stop(ctx context.Context, ask func(context.Context) error, l Ladder) (Report, error) {
-	if !p.canAnswer() {
+	if !p.CanAnswer() {
 		ask = nil
 	}
 	answered := false
+	var silent time.Time // since when there is no connection to a keeper that lives
 	for {
 		peer, custody, changed := p.keeper()
 		switch {
@@ -76,10 +77,19 @@ func (p *Process) Stop(ctx context.Context, ask func(context.Context) error, l L
 			if err == nil {
 				return rep.after(answered), nil
 			}
-			ask = nil // it was asked once
-			p.awaitChange(ctx, changed)
+			if errors.Is(err, ErrSilent) {
+				return Report{ExitCode: -1}, err
+			}
+			ask, silent = nil, time.Now() // it was asked once
+			p.awaitChange(ctx, changed, lastLook)
+		case custody == Kept && !silent.IsZero() && time.Since(silent) > p.patience:
+			return Report{ExitCode: -1}, ErrSilent
 		case custody == Kept:
-			p.awaitChange(ctx, changed)
+			if silent.IsZero() {
+				silent = time.Now()
+			}
+			p.wakeKeeper()
+			p.awaitChange(ctx, changed, lastLook)
 		default:
 			rep, err := p.stopFromAfar(ctx, ask, l)
 			return rep.after(answered), err
@@ -103,18 +113,19 @@ func (p *Process) keeper() (*signal.Peer, Custody, <-chan struct{}) {
 	return p.peer, p.custody, p.changed
 }
 
-// awaitChange waits for the keeper to be found again, or given up.
-func (p *Process) awaitChange(ctx context.Context, changed <-chan struct{}) {
+// awaitChange waits for the keeper to be found again, or given up, at most for limit.
+func (p *Process) awaitChange(ctx context.Context, changed <-chan struct{}, limit time.Duration) {
 	select {
 	case <-changed:
+	case <-time.After(limit):
 	case <-p.ctx.Done():
 	case <-ctx.Done():
 		time.Sleep(firstDial) // hurried, but there is nobody else who could do it
 	}
 }
 
-// canAnswer is false when nobody can: the child has ended or stands still.
-func (p *Process) canAnswer() bool {
+// CanAnswer is false when nobody can: the child has ended or stands still.
+func (p *Process) CanAnswer() bool {
 	if _, over := p.ended(); over {
 		return false
 	}
@@ -125,7 +136,7 @@ func (p *Process) canAnswer() bool {
 // stopByKeeper lets the keeper climb, asks meanwhile, and tells it how that went.
 // answered is set when the app has agreed to end.
 func (p *Process) stopByKeeper(ctx context.Context, peer *signal.Peer, ask func(context.Context) error, answered *bool, l Ladder) (Report, error) {
-	climbing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	climbing, cancel := p.attend(context.WithoutCancel(ctx), peer)
 	defer cancel()
 	name := ladderParams{rand.Text()}
 	stop := context.AfterFunc(ctx, func() { _ = peer.Notify(climbing, methodHurry, name) })

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -64,13 +65,13 @@ func (s *Server) adoptAll() error {
 func (s *Server) adopt(p *process.Process, last string) bool {
 	rec := p.Record()
 	a := &app{id: signal.ID(rec.ID), log: rec.Log, op: make(chan struct{}, 1), changed: make(chan struct{}), started: p.Started()}
-	var req signal.StartRequest
+	var req recorded
 	if err := json.Unmarshal(rec.Request, &req); err != nil || req.App == "" {
 		req.App = unknownApp
 	}
-	a.asked.Store(&req)
+	a.asked.Store(&req.StartRequest)
 	a.op <- struct{}{}
-	r := &run{proc: p, over: make(chan struct{}), left: make(chan struct{}), cpuAt: p.Started(), tokenFile: s.tokenFile(a.id)}
+	r := &run{adopted: time.Now(), comesBack: req.Spoke, proc: p, over: make(chan struct{}), left: make(chan struct{}), cpuAt: p.Started(), tokenFile: s.tokenFile(a.id)}
 	r.token, _ = signal.ReadToken(r.tokenFile) // without it the app cannot register any more
 	a.run = r
 	s.ids.atLeast(uint64(a.id))
@@ -123,7 +124,7 @@ func (s *Server) foundState(a *app, c process.Custody) signal.State {
 		return signal.Unverified
 	case stopping:
 		return signal.Stopping
-	case s.cfg.Speaks(*a.request()):
+	case a.run.comesBack, s.cfg.Speaks(*a.request()):
 		return signal.Unreachable // until it connects again
 	}
 	return signal.Running

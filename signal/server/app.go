@@ -3,7 +3,9 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -51,12 +53,49 @@ type run struct {
 	ready    bool  // it said so
 	stopping bool  // its end is wanted
 	unwell   bool  // its end is wanted because its health probe gave it up
-	cpu      time.Duration
-	cpuAt    time.Time
+	// comesBack: it was adopted, has registered with an earlier daemon, and not yet with this one.
+	comesBack bool
+	adopted   time.Time
+	cpu       time.Duration
+	cpuAt     time.Time
 }
 
 // request is what the app was started with, not to be changed.
 func (a *app) request() *signal.StartRequest { return a.asked.Load() }
+
+// name is what people call the app: its member of a group, where it is one.
+func (a *app) name() string { return nameOf(a.request().Member, a.request().App) }
+
+func nameOf(member, app string) string { return cmp.Or(member, app) }
+
+// recorded is what the record of an app holds for a later daemon: Record.Request.
+type recorded struct {
+	signal.StartRequest
+	Spoke bool `json:"spoke,omitempty"` // it has registered in this run
+}
+
+// note puts into the record what the app was started with and whether it has registered.
+func (s *Server) note(ctx context.Context, a *app, r *run) error {
+	for {
+		s.mu.Lock()
+		rec := recorded{*a.request(), a.speaks || r.comesBack}
+		asked := a.request()
+		s.mu.Unlock()
+		text, err := json.Marshal(rec)
+		if err != nil {
+			return err
+		}
+		if err := r.proc.SetRequest(ctx, text); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		same := asked == a.request() && rec.Spoke == (a.speaks || r.comesBack)
+		s.mu.Unlock()
+		if same { // else another, who was faster, may have been overwritten
+			return nil
+		}
+	}
+}
 
 // alive is false once the end of the run is in the table.
 func (r *run) alive() bool {
@@ -191,7 +230,7 @@ func (s *Server) WaitReady(ctx context.Context, id signal.ID) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for app %d (%s) to be ready: %w", id, v.App, ctx.Err())
+			return fmt.Errorf("waiting for app %d (%s) to be ready: %w", id, nameOf(v.Member, v.App), ctx.Err())
 		case <-s.over:
 			return signal.Errorf(signal.CodeStopping, "the daemon is ending")
 		}

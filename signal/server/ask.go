@@ -25,9 +25,9 @@ func (s *Server) connOf(a *app, r *run) (*conn, error) {
 	case r.conn != nil:
 		return r.conn, nil
 	case a.speaks:
-		return nil, signal.Errorf(signal.CodeNoSignal, "app %d (%s) lost its signal connection", v.ID, v.App)
+		return nil, signal.Errorf(signal.CodeNoSignal, "app %d (%s) lost its signal connection", v.ID, nameOf(v.Member, v.App))
 	default:
-		return nil, signal.Errorf(signal.CodeNoSignal, "app %d (%s) has not registered with signal", v.ID, v.App)
+		return nil, signal.Errorf(signal.CodeNoSignal, "app %d (%s) has not registered with signal", v.ID, nameOf(v.Member, v.App))
 	}
 }
 
@@ -64,11 +64,11 @@ func (s *Server) ask(ctx context.Context, id signal.ID, limit time.Duration, met
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case asking.Err() != nil:
-		return signal.Errorf(signal.CodeTimeout, "app %d (%s) did not answer %s within %v", id, a.request().App, method, limit)
+		return signal.Errorf(signal.CodeTimeout, "app %d (%s) did not answer %s within %v", id, a.name(), method, limit)
 	case errors.Is(err, signal.ErrClosed):
-		return signal.Errorf(signal.CodeNoSignal, "app %d (%s) went away before it answered %s", id, a.request().App, method)
+		return signal.Errorf(signal.CodeNoSignal, "app %d (%s) went away before it answered %s", id, a.name(), method)
 	}
-	return signal.Errorf(signal.CodeInternal, "app %d (%s): %s", id, a.request().App, oneLine(err.Error(), maxTold))
+	return signal.Errorf(signal.CodeInternal, "app %d (%s): %s", id, a.name(), oneLine(err.Error(), maxTold))
 }
 
 // theirError repeats an app's error. Codes that speak of the server's own things become
@@ -79,7 +79,7 @@ func (s *Server) theirError(a *app, e *signal.Error) error {
 	case signal.CodeNoMethod, signal.CodeParams, signal.CodeBusy, signal.CodeTooLarge, signal.CodeNoCommand, signal.CodeTimeout:
 		code = e.Code
 	}
-	return signal.Errorf(code, "app %d (%s): %s", a.id, a.request().App, oneLine(e.Message, maxReason))
+	return signal.Errorf(code, "app %d (%s): %s", a.id, a.name(), oneLine(e.Message, maxReason))
 }
 
 // maxReason bounds, in bytes, an app's explanation of why a command failed.

@@ -27,9 +27,9 @@ func (s *Server) Attach(ctx context.Context, id signal.ID, in io.Reader, out io.
 	case process.Over:
 		return s.notAttachable(a)
 	case process.Lost:
-		return signal.Errorf(signal.CodeUnavailable, "app %d (%s) runs without its keeper, which was killed: its output is lost", id, a.request().App)
+		return signal.Errorf(signal.CodeUnavailable, "app %d (%s) runs without its keeper, which was killed: its output is lost", id, a.name())
 	case process.Unverified:
-		return signal.Errorf(signal.CodeUnavailable, "app %d (%s) cannot be verified: %s", id, a.request().App, why)
+		return signal.Errorf(signal.CodeUnavailable, "app %d (%s) cannot be verified: %s", id, a.name(), why)
 	}
 	err = r.proc.Attach(ctx, in, out, size)
 	if errors.Is(err, process.ErrNoKeeper) && ctx.Err() == nil {
@@ -42,7 +42,7 @@ func (s *Server) notAttachable(a *app) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.run.alive() {
-		return signal.Errorf(signal.CodeUnavailable, "app %d (%s): its keeper does not answer", a.id, a.request().App)
+		return signal.Errorf(signal.CodeUnavailable, "app %d (%s): its keeper does not answer", a.id, a.name())
 	}
 	return notRunning(a.view())
 }

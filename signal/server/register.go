@@ -176,9 +176,14 @@ func (s *Server) enroll(c *conn, a *app, r *run, ready bool) (signal.App, error)
 	}
 	r.conn = c
 	r.ready = r.ready || ready && !a.probed()
-	a.speaks = true
+	first := !a.speaks && !r.comesBack
+	a.speaks, r.comesBack = true, false
+	if first {
+		s.work.Go(func() { s.noteSpoke(a, r) })
+	}
 	switch {
 	case r.stopping:
+		a.notifyLocked() // its stop may wait for it
 	case r.ready:
 		a.setState(signal.Ready)
 	default:
@@ -186,6 +191,15 @@ func (s *Server) enroll(c *conn, a *app, r *run, ready bool) (signal.App, error)
 	}
 	c.settle()
 	return a.view(), nil
+}
+
+// noteSpoke lets a later daemon know that the app speaks signal.
+func (s *Server) noteSpoke(a *app, r *run) {
+	ctx, cancel := context.WithTimeout(context.Background(), wantTime)
+	defer cancel()
+	if err := s.note(ctx, a, r); err != nil {
+		s.log.Warn("not noted that an app speaks signal", "app", a.request().App, "id", a.id, "err", err)
+	}
 }
 
 // settle lifts what holds for those who have not said who they are.

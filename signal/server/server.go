@@ -249,7 +249,7 @@ const (
 func noApp(id signal.ID) error { return signal.Errorf(signal.CodeNoApp, "no app has id %d", id) }
 
 func notRunning(v signal.App) error {
-	return signal.Errorf(signal.CodeNotRunning, "app %d (%s) does not run: %s", v.ID, v.App, endText(v))
+	return signal.Errorf(signal.CodeNotRunning, "app %d (%s) does not run: %s", v.ID, nameOf(v.Member, v.App), endText(v))
 }
 
 // endText says in words how an app ended.

@@ -33,13 +33,13 @@ func holdingsOf(s *Server) (h holdings) {
 	return h
 }
 
-// TestManyStarts starts 1,000 apps, eight at a time, each with a keeper; STARTS=10000 makes it more.
+// TestManyStarts starts 1,000 apps, with the race detector 300, eight at a time, each with a keeper; STARTS=10000 makes it more.
 // Nothing of them may stay: no zombie, descriptor, goroutine, file or memory.
 func TestManyStarts(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts 1,000 apps")
+		t.Skip("starts many apps")
 	}
-	n, err := strconv.Atoi(cmp.Or(os.Getenv("STARTS"), "1000"))
+	n, err := strconv.Atoi(cmp.Or(os.Getenv("STARTS"), manyStarts))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func (s *Server) relaunch(ctx context.Context, a *app) (signal.App, error) {
 		return signal.App{}, err
 	}
 	if len(rep.Survivors) > 0 {
-		return signal.App{}, signal.Errorf(signal.CodeStart, "app %d (%s) is not restarted: %s", a.id, a.request().App, stopText(rep))
+		return signal.App{}, signal.Errorf(signal.CodeStart, "app %d (%s) is not restarted: %s", a.id, a.name(), stopText(rep))
 	}
 	return s.launch(a)
 }
@@ -133,14 +133,21 @@ func (s *Server) climb(ctx context.Context, a *app, l process.Ladder) (signal.St
 	defer listening.Wait()
 	defer cancel()
 	r, pid := s.markStopping(a)
+	if l.Ask > 0 {
+		s.awaitReturn(ctx, a, r, min(l.Ask, returnTime))
+	}
 	ask := func(ctx context.Context) error { return s.askShutdown(ctx, a, r, l.Ask) }
 	p, err := r.proc.Stop(ctx, ask, l)
 	if errors.Is(err, process.ErrReleased) {
 		return signal.StopReport{}, signal.Errorf(signal.CodeStopping, "the daemon is ending; the keeper of app %d goes on with its stop", a.id)
 	}
+	if errors.Is(err, process.ErrSilent) {
+		keeper := r.proc.Record().Keeper.Pid
+		return signal.StopReport{}, signal.Errorf(signal.CodeUnavailable, "app %d (%s) is not stopped: its keeper, process %d, does not answer; it stops the app once it answers again", a.id, a.name(), keeper)
+	}
 	if err != nil {
 		_, why := r.proc.Custody()
-		return signal.StopReport{}, signal.Errorf(signal.CodeUnavailable, "app %d (%s) is left alone, because it cannot be verified: %s", a.id, a.request().App, why)
+		return signal.StopReport{}, signal.Errorf(signal.CodeUnavailable, "app %d (%s) is left alone, because it cannot be verified: %s", a.id, a.name(), why)
 	}
 	rep := signal.StopReport{ID: a.id, Pid: pid, Rung: rungs[p.Rung], ExitCode: p.ExitCode, Survivors: p.Survivors}
 	select {
@@ -213,6 +220,39 @@ func (s *Server) askShutdown(ctx context.Context, a *app, r *run, limit time.Dur
 		return nil
 	}
 	return err
+}
+
+const (
+	// returnTime is how long a stop waits for an adopted app to register again: the pauses
+	// between the attempts of an app grow to as much.
+	returnTime = 5 * time.Second
+	// lateTime is how long after its adoption an app is still waited for.
+	lateTime = time.Minute
+)
+
+// awaitReturn waits until an app that an earlier daemon spoke with has registered again, so that it
+// can be asked. Its signals would end it without its clean-up.
+func (s *Server) awaitReturn(ctx context.Context, a *app, r *run, limit time.Duration) {
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	for {
+		s.mu.Lock()
+		comes := r.comesBack && r.conn == nil && r.alive() && time.Since(r.adopted) < lateTime
+		changed := a.changed
+		s.mu.Unlock()
+		if custody, _ := r.proc.Custody(); !comes || custody == process.Unverified || !r.proc.CanAnswer() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-r.proc.Done():
+			return
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // stopAll stops, at once, the apps that do not outlive the daemon, and lets none be started

@@ -4,7 +4,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -197,8 +196,8 @@ func (s *Server) afterLocked(a *app, r *run, e process.Exit, wanted bool) (signa
 	if e.Unknown || r.unwell {
 		code = -1
 	}
-	var uptime time.Duration
-	if now, err := process.SinceBoot(); err == nil {
+	uptime := e.Ran
+	if now, err := process.SinceBoot(); err == nil && uptime == 0 { // its keeper was of before this was recorded
 		uptime = process.Uptime(r.proc.StartTicks(), now)
 	}
 	return s.decideLocked(a, a.restarterLocked().Exited(code, uptime, wanted && !r.unwell))
@@ -303,7 +302,7 @@ func (s *Server) Await(ctx context.Context, id signal.ID, on signal.Condition) e
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for app %d (%s) to be %s: %w", id, v.App, on, ctx.Err())
+			return fmt.Errorf("waiting for app %d (%s) to be %s: %w", id, nameOf(v.Member, v.App), on, ctx.Err())
 		case <-s.over:
 			return signal.Errorf(signal.CodeStopping, "the daemon is ending")
 		}
@@ -322,7 +321,7 @@ func (a *app) metLocked(on signal.Condition, v signal.App) (bool, error) {
 		}
 	case signal.OnHealthy:
 		if a.request().Health == nil {
-			return false, signal.Errorf(signal.CodeParams, "app %d (%s) has no health probe", a.id, a.request().App)
+			return false, signal.Errorf(signal.CodeParams, "app %d (%s) has no health probe", a.id, a.name())
 		}
 		if a.keep.wasWell {
 			return true, nil
@@ -357,33 +356,29 @@ func (s *Server) SetPolicy(ctx context.Context, id signal.ID, r signal.StartRequ
 	if err := checkRequest(r); err != nil {
 		return signal.Errorf(signal.CodeParams, "app %d: %v", id, err)
 	}
-	proc, err := s.replaceRequest(id, r)
+	a, now, err := s.replaceRequest(id, r)
 	if err != nil {
 		return err
 	}
-	request, err := json.Marshal(r)
-	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, wantTime)
-		defer cancel()
-		err = proc.SetRequest(ctx, request)
-	}
-	if err != nil { // it counts all the same, as long as this daemon lives
+	ctx, cancel := context.WithTimeout(ctx, wantTime)
+	defer cancel()
+	if err := s.note(ctx, a, now); err != nil { // it counts all the same, as long as this daemon lives
 		s.log.Warn("a policy is not recorded", "app", r.App, "id", id, "err", err)
 	}
 	return nil
 }
 
-func (s *Server) replaceRequest(id signal.ID, r signal.StartRequest) (*process.Process, error) {
+func (s *Server) replaceRequest(id signal.ID, r signal.StartRequest) (*app, *run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.apps[id]
 	if a == nil {
-		return nil, noApp(id)
+		return nil, nil, noApp(id)
 	}
 	if r.App != a.request().App {
-		return nil, signal.Errorf(signal.CodeParams, "app %d is %q, not %q", id, a.request().App, r.App)
+		return nil, nil, signal.Errorf(signal.CodeParams, "app %d is %q, not %q", id, a.request().App, r.App)
 	}
 	a.restarterLocked().SetPolicy(r.Policy)
 	a.asked.Store(&r)
-	return a.run.proc, nil
+	return a, a.run, nil
 }

@@ -23,6 +23,8 @@ func kept(restart sig.Restart, script string, args ...string) sig.StartRequest {
 func TestRestartOnFailureUntilTheBreakerOpens(t *testing.T) {
 	s := serve(t, nil)
 	r := kept(sig.RestartOnFailure, "exit 3")
+	// A run of ten times the pause is a good one: on a busy machine even this may take a while.
+	r.Backoff = sig.Backoff{Min: sig.Duration(300 * time.Millisecond), Max: sig.Duration(300 * time.Millisecond)}
 	r.Breaker = sig.Breaker{Starts: 4, Window: sig.Duration(time.Minute)}
 	v := launch(t, s, r)
 	v = awaitState(t, s, v.ID, sig.Failed)

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,7 +24,7 @@ func appCommands() []*Command {
 			run:  start, complete: completeStart,
 		}, {
 			Name: "list_apps", Aliases: []string{"la"}, Args: "[-f] [-a]",
-			Help: "list the running apps; -f with their apps and full commands, -a the ended ones too",
+			Help: "list the running apps; -f with their apps, limits and full commands, -a the ended ones too",
 			run:  listApps,
 		}, {
 			Name: "restart", Aliases: []string{"rs"}, Args: "ID",
@@ -149,7 +150,8 @@ func listApps(ctx context.Context, c *call) error {
 	})
 }
 
-// printApps lists apps by what tells them apart; full adds what stands behind a name.
+// printApps lists apps by what tells them apart; full adds what stands behind a name, and the
+// limits where there are any.
 func (c *call) printApps(w io.Writer, apps []signal.App, full bool) {
 	heads := []string{">ID", "APP", "STATE", ">PID", ">UPTIME"}
 	named := slices.ContainsFunc(apps, func(a signal.App) bool { return nameOf(a) != a.App })
@@ -159,6 +161,10 @@ func (c *call) printApps(w io.Writer, apps []signal.App, full bool) {
 	if full && named {
 		heads = append(heads, "APP")
 	}
+	limited := full && slices.ContainsFunc(apps, func(a signal.App) bool { return a.Limits != "" })
+	if limited {
+		heads = append(heads, "LIMITS")
+	}
 	if full {
 		heads = append(heads, "COMMAND")
 	}
@@ -167,6 +173,9 @@ func (c *call) printApps(w io.Writer, apps []signal.App, full bool) {
 		row := []string{strconv.FormatUint(uint64(a.ID), 10), nameOf(a), state(a), pid(a), span(uptime(a, c.now()))}
 		if full && named {
 			row = append(row, a.App)
+		}
+		if limited {
+			row = append(row, cmp.Or(a.Limits, "-"))
 		}
 		if full {
 			row = append(row, a.Command)

@@ -285,6 +285,27 @@ func TestWhy(t *testing.T) {
 	has(t, b.json("why 1"), `"exit_code":137`, `"reason":"killed from the console"`, `"last_lines":["panic:`)
 }
 
+// What an app may use, and what enforces it, is in `la -f` and `why`.
+func TestLimitsAreShown(t *testing.T) {
+	b := newBench(t)
+	b.run("start echo x", OK)
+	b.run("start echo y", OK)
+	out, _ := b.run("la -f", OK)
+	if strings.Contains(out, "LIMITS") {
+		t.Errorf("no limits: %s", out)
+	}
+	b.host.apps[0].Limits = "memory 1GiB by cgroup; files 99 by rlimit"
+	out, _ = b.run("la -f", OK)
+	has(t, out, "  LIMITS ", "  COMMAND\n", "  memory 1GiB by cgroup; files 99 by rlimit  /bin/sh x\n", "  -  ", "  /bin/sh y\n")
+	out, _ = b.run("la", OK)
+	if strings.Contains(out, "1GiB") {
+		t.Errorf("without -f: %s", out)
+	}
+	out, _ = b.run("why 1", OK)
+	has(t, out, "limits   memory 1GiB by cgroup; files 99 by rlimit\n")
+	has(t, b.json("why 1"), `"limits":"memory 1GiB by cgroup; files 99 by rlimit"`)
+}
+
 func TestEvents(t *testing.T) {
 	b := newBench(t)
 	if got := b.json("events"); got != "[]" {

@@ -18,7 +18,7 @@ func reloadCommand() *Command {
 	return &Command{
 		Name: "reload", Args: "[--dry-run | --watch on|off]", Help: "read config.yaml again and do what it asks; a broken file changes nothing",
 		More: "It prints what it does with each app that runs: same; policy (new rules, no restart); restart; add; remove.\n" +
-			"--dry-run: only prints it.\n--watch on: reload whenever the file changes, until --watch off or the end of the daemon.",
+			"--dry-run: only prints it.\n--watch on: reload whenever the file changes, until --watch off or the end of the daemon; watchConfig: true in settings is for good.",
 		run: reload,
 		complete: func(_ context.Context, _ *Env, prev []string) []string {
 			switch {

@@ -51,13 +51,22 @@ func (c *call) watchReload(ctx context.Context) error {
 		File     string `json:"file"`
 		Watching bool   `json:"watching"`
 	}{c.Config().File, c.Watch.Watching()}
+	always := c.Config().Settings.WatchConfig
 	return c.answer(answer, func(w io.Writer) {
 		if answer.Watching {
-			fmt.Fprintf(w, "%s is watched: a change of it is a reload\n", term.Clean(answer.File))
+			fmt.Fprintf(w, "%s is watched: a change of it is a reload%s\n", term.Clean(answer.File), lasts(!always))
 			return
 		}
-		fmt.Fprintf(w, "%s is not watched\n", term.Clean(answer.File))
+		fmt.Fprintf(w, "%s is not watched%s\n", term.Clean(answer.File), lasts(always))
 	})
+}
+
+// lasts says what a switch does not: only the file outlives the daemon.
+func lasts(shortly bool) string {
+	if !shortly {
+		return ""
+	}
+	return ", until the daemon ends; for good: watchConfig in settings"
 }
 
 // watchWait bounds the time to switch the watch.

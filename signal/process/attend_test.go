@@ -1,0 +1,115 @@
+//go:build linux
+
+package process
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/skycoin/viscript/signal"
+)
+
+// A keeper that was halted is woken by a stop, and by what is to be noted.
+func TestHaltedKeeperIsWoken(t *testing.T) {
+	p := start(t, shell(t, "exec sleep 60"))
+	halt := func() {
+		t.Helper()
+		if err := syscall.Kill(p.Record().Keeper.Pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		awaitStopped(t, p.Record().Keeper.Pid)
+	}
+	halt()
+	if err := p.SetWant(t.Context(), Down); err != nil {
+		t.Error(err)
+	}
+	halt()
+	if rep := stop(t, t.Context(), p, nil, patient); rep.Rung != Term || rep.ExitCode != 143 {
+		t.Errorf("got %+v", rep)
+	}
+}
+
+// The same when it is halted in the middle.
+func TestKeeperHaltedDuringStop(t *testing.T) {
+	s := helper(t, "deaf")
+	p := start(t, s)
+	logged(t, s, "deaf")
+	time.AfterFunc(100*time.Millisecond, func() { _ = syscall.Kill(p.Record().Keeper.Pid, syscall.SIGSTOP) })
+	if rep := stop(t, t.Context(), p, nil, Ladder{Term: 500 * time.Millisecond, Kill: slack}); rep.Rung != Kill {
+		t.Errorf("got %+v", rep)
+	}
+}
+
+// A keeper that lives and says nothing does not hold up a stop for ever; nothing is signalled.
+func TestSilentKeeper(t *testing.T) {
+	p := newProcess(place{t.TempDir(), 1}, Record{ID: 1}, nil)
+	p.patience = 100 * time.Millisecond
+	ours, theirs := net.Pipe()
+	go io.Copy(io.Discard, theirs)
+	defer theirs.Close()
+	peer := signal.NewPeer(signal.NewFrames(ours), signal.PeerOptions{})
+	over := make(chan struct{})
+	go func() { defer close(over); _ = peer.Run(context.Background()) }()
+	for what, connect := range map[string]func(){"silent": func() { p.peer = peer }, "not found": func() { p.peer = nil }} {
+		p.change(connect)
+		hurried, cancel := context.WithCancel(t.Context())
+		cancel()
+		for _, ctx := range []context.Context{t.Context(), hurried} {
+			began := time.Now()
+			rep, err := p.Stop(ctx, nil, patient)
+			if !errors.Is(err, ErrSilent) || rep.ExitCode != -1 || time.Since(began) > slack {
+				t.Errorf("%s: %+v, %v after %v", what, rep, err, time.Since(began))
+			}
+		}
+	}
+	peer.Close()
+	<-over
+}
+
+// How an orphan ended is known before its new parent looks, which may take seconds.
+func TestExitOfZombie(t *testing.T) {
+	for script, want := range map[string]int{"exit 0": 0, "exit 42": 42, "kill -9 $$": 137} {
+		s := shell(t, script)
+		child, err := startZombie(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var status syscall.WaitStatus
+		for end := time.Now().Add(slack); ; time.Sleep(time.Millisecond) {
+			known, reaped := false, false
+			if status, known, reaped = zombieStatus(child); known {
+				break
+			}
+			if reaped || time.Now().After(end) {
+				t.Fatalf("%s: reaped %v, and nothing is known of its end", script, reaped)
+			}
+		}
+		if e := exitStatus(status); e.Code != want {
+			t.Errorf("%s: %+v, want %d", script, e, want)
+		}
+		if _, known, reaped := zombieStatus(Identity{child.Pid, child.Start + 1}); known || !reaped {
+			t.Errorf("a stranger's end: known %v, gone %v", known, reaped)
+		}
+		if _, err := syscall.Wait4(child.Pid, nil, 0, nil); err != nil {
+			t.Error(err)
+		}
+		if _, known, reaped := zombieStatus(child); known || !reaped {
+			t.Errorf("after it was reaped: known %v, gone %v", known, reaped)
+		}
+	}
+}
+
+// startZombie starts what nobody waits for.
+func startZombie(s Spec) (Identity, error) {
+	pid, err := syscall.ForkExec(s.Path, append([]string{s.Path}, s.Args...), &syscall.ProcAttr{Env: s.Env})
+	if err != nil {
+		return Identity{}, err
+	}
+	stat, err := readStat(pid)
+	return Identity{pid, stat.Start}, err
+}

@@ -1,0 +1,6 @@
+//go:build linux && !race
+
+package server
+
+// manyStarts is what TestManyStarts starts.
+const manyStarts = "1000"
