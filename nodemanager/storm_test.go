@@ -139,7 +139,9 @@ func (s *storm) links(degree int) [][]control.LinkReport {
 // TestStorm: all nodes of a network come at once, report, and find their ways.
 func TestStorm(t *testing.T) {
 	s := newStorm(t, 120)
-	s.each(t, 64, s.register)
+	if s.each(t, 8, s.register); t.Failed() {
+		t.FailNow()
+	}
 	lists := s.links(10)
 	s.each(t, 64, func(i int) error { return s.report(i, lists[i]) })
 	s.each(t, 64, func(i int) error { return s.report(i, lists[i]) })

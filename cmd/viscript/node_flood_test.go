@@ -139,7 +139,7 @@ func TestNodeFlood(t *testing.T) {
 	if flooded < calm*0.8 {
 		t.Errorf("the flood takes %.0f %% of the rate", 100-100*flooded/calm)
 	}
-	if after-before > 64e6 {
+	if after-before > floodMemory {
 		t.Errorf("the flood takes %.0f MB of the node's memory", (after-before)/1e6)
 	}
 	if said.Len() > 0 {

@@ -59,15 +59,21 @@ func TestRoutesAreKept(t *testing.T) {
 		mu.Lock()
 		k, r := slices.Clone(kept), slices.Clone(recalled)
 		mu.Unlock()
-		if slices.Equal(k, []RouteKey{{1}}) && slices.Equal(r, []RouteKey{{1}}) {
+		// The first connection may have recalled some too, before the second route was closed.
+		if slices.Contains(r, RouteKey{3}) || slices.Contains(r, RouteKey{50}) || slices.Contains(r, RouteKey{99}) {
+			t.Fatalf("recalled %v", r)
+		}
+		if slices.Equal(k, []RouteKey{{1}}) && len(r) > 0 && r[len(r)-1] == (RouteKey{1}) {
 			break
 		}
 		if time.Now().After(end) {
 			t.Fatalf("kept %v, recalled %v; want the one in use", k, r)
 		}
 	}
-	if left := c.ourRoutes(); len(left) != 1 {
-		t.Errorf("remembered: %v", left)
+	for end := time.Now().Add(wait); len(c.ourRoutes()) != 1; time.Sleep(5 * time.Millisecond) { // the answer is on its way
+		if time.Now().After(end) {
+			t.Fatalf("remembered: %v", c.ourRoutes())
+		}
 	}
 }
 

@@ -182,10 +182,10 @@ func (k *retained) trim() (free *span) {
 	return free
 }
 
-// memory is how much the spans in the list hold.
+// memory is how much the spans in the list hold; they are all of one size.
 func (k *retained) memory() (n int) {
 	for sp := k.head; sp != nil; sp = sp.next {
-		n += cap(sp.b)
+		n += spanLen
 	}
 	return n
 }
