@@ -107,9 +107,11 @@ func (h handler) Neighbours(_ context.Context, list []control.Neighbour) {
 
 // lay has the manager lay a route and returns the path at its end; it is session.Config.Lay.
 func (n *Node) lay(ctx context.Context, want session.Want) (session.Laid, error) {
-	route, err := n.manager.Route(ctx, control.RouteRequest{
-		Dst: want.Dst, Avoid: want.Avoid[:min(len(want.Avoid), control.MaxVia)], Beside: want.Beside, Instead: want.Instead,
-	})
+	q, err := n.cfg.Routes.request(want)
+	if err != nil {
+		return session.Laid{}, err
+	}
+	route, err := n.manager.Route(ctx, q)
 	switch {
 	case control.CodeOf(err) == control.CodeNoBetter:
 		return session.Laid{}, session.ErrNoBetter

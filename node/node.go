@@ -40,6 +40,7 @@ type Config struct {
 	Connect bool          // let the manager name neighbours, and be named to others
 	AppPort app.Port      // for the apps on this host; 0: none but those in this process (Apps)
 	Peers   []secure.Addr // neighbours of our own choice
+	Routes  Constraint    // on all routes that begin here
 	Network string        // nodes of another network id cannot talk to us; "" is a network id too
 	Pins    *secure.Pins  // keys seen at first contact
 	Log     *slog.Logger  // nil: nothing is logged
@@ -75,7 +76,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.sessions = session.NewHost(session.Config{
-		Key: cfg.Key, Network: cfg.Network, Lay: n.lay, Over: n.routeOver, Log: cfg.Log.With("part", "session"),
+		Key: cfg.Key, Network: cfg.Network, Lay: n.lay, Chosen: !cfg.Routes.None(), Over: n.routeOver, Log: cfg.Log.With("part", "session"),
 		Accept:   func(st *session.Stream) { n.apps.Incoming(st) },
 		Datagram: func(remote identity.PubKey, port, from uint16, b []byte) { n.apps.Datagram(remote, port, from, b) },
 	})

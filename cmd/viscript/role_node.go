@@ -18,6 +18,7 @@ import (
 
 func nodeRole() role {
 	var peers, public []string
+	var routes routeFlags
 	return role{
 		name: "node", links: []string{"meshnet-run-node"},
 		args:  "HOST:PORT NM_ADDR CONNECT APP_PORT [HOSTNAME]",
@@ -30,6 +31,7 @@ HOSTNAME    our name in the manager's domain`,
 		count: [2]int{4, 5},
 		flags: func(f *pflag.FlagSet) {
 			f.StringArrayVar(&peers, "peer", nil, "a neighbour to link to, `[KEY@]HOST:PORT`; may be given again")
+			routes.add(f)
 			f.StringArrayVar(&public, "public", nil, "`HOST:PORT` under which others reach us, where that is not one of this host's own; may be given again")
 		},
 		instance: func(args []string) string {
@@ -40,6 +42,9 @@ HOSTNAME    our name in the manager's domain`,
 		},
 		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
 			cfg, err := nodeConfig(e, args, peers, public)
+			if err == nil {
+				cfg.Routes, err = routes.constraint()
+			}
 			if err != nil {
 				return nil, err
 			}

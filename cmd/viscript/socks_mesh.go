@@ -19,11 +19,13 @@ import (
 
 // Patience of the SOCKS apps with a mesh that is starting or healing.
 const (
-	relisten   = time.Second // until the node is asked again
-	dialRetry  = 200 * time.Millisecond
-	dialWithin = 8 * time.Second  // while there is no route, exit or node
-	exitFresh  = 30 * time.Second // an exit that was found is used so long before the tracker is asked again
-	probeEvery = 250 * time.Millisecond
+	relisten   = time.Second            // until the node is asked again
+	dialFirst  = 100 * time.Millisecond // between tries, doubling: the manager counts them
+	dialLast   = time.Second
+	dialWithin = 8 * time.Second        // while there is no route, exit or node
+	exitFresh  = 30 * time.Second       // an exit that was found is used so long before the tracker is asked again
+	probeFirst = 250 * time.Millisecond // between looks for an exit, doubling; each may cost the manager a search
+	probeLast  = 2 * time.Second
 )
 
 // meshListener takes streams from the node, and takes the port again when the node went and came back.
@@ -143,7 +145,7 @@ func (e *entry) DialMesh(ctx context.Context, target string, first []byte) (sock
 	}
 	w := e.waits.begin(to, time.Now())
 	defer e.waits.end(w)
-	for {
+	for pause := dialFirst; ; pause = min(2*pause, dialLast) {
 		conn, err := dial(ctx, target, first)
 		e.waits.tried(w, err)
 		if err == nil {
@@ -157,7 +159,7 @@ func (e *entry) DialMesh(ctx context.Context, target string, first []byte) (sock
 		select {
 		case <-ctx.Done():
 			return nil, err
-		case <-time.After(dialRetry):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -299,7 +301,8 @@ func (e *entry) ask(ctx context.Context) (app.App, error) {
 
 // probe waits until the exit answers over the mesh: a request without a target is refused by the exit itself.
 func (e *entry) probe(ctx context.Context, say func(string)) error {
-	for began := time.Now(); ; {
+	began, pause := time.Now(), probeFirst
+	for {
 		conn, err := e.dial(ctx, "", nil)
 		if err == nil {
 			conn.Reset(wire.CodeCancelled)
@@ -314,7 +317,8 @@ func (e *entry) probe(ctx context.Context, say func(string)) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(probeEvery):
+		case <-time.After(pause):
 		}
+		pause = min(2*pause, probeLast)
 	}
 }

@@ -49,6 +49,9 @@ type Config struct {
 	// Datagram takes a datagram from a peer's port to one of ours; nil: they are dropped. It is called on reading
 	// goroutines, several at once, and must not block. b is valid during the call only.
 	Datagram func(remote identity.PubKey, port, from uint16, b []byte)
+	// Chosen makes streams and datagrams leave only over sessions that began here, whose routes Lay chose; otherwise one
+	// that the far node began serves as well.
+	Chosen bool
 	// Over is told of every route that ended here, once; nil: nobody. It must not block.
 	Over func(key forward.Key, initiator bool)
 	// Outage is how long a session lives without a route; 0: a minute.
@@ -226,7 +229,7 @@ func (h *Host) spawn(f func()) {
 func (h *Host) readied(s *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if old := h.byPeer[s.remote]; s.Err() == nil && (old == nil || s.initiator) {
+	if old := h.byPeer[s.remote]; s.Err() == nil && (s.initiator || old == nil && !h.cfg.Chosen) {
 		h.byPeer[s.remote] = s
 	}
 }
