@@ -243,9 +243,7 @@ func (h *Host) over(s *Session, err error) {
 	if h.byPeer[s.remote] == s {
 		delete(h.byPeer, s.remote)
 	}
-	if !errors.Is(err, errClosed) {
-		h.endedLocked(s.remote, err)
-	}
+	h.endedLocked(s.remote, err)
 	h.mu.Unlock()
 	if !errors.Is(err, errClosed) {
 		h.log.Info("session down", "peer", s.remote.Short(), "err", err)
@@ -363,9 +361,13 @@ func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
 			break
 		}
 	}
+	why := err
+	if s != nil && s.Err() != nil {
+		why = s.Err()
+	}
 	h.mu.Lock()
-	if s == nil {
-		h.endedLocked(dst, err)
+	if why != nil { // known to who hears of it through w; a session that ended says so itself, but maybe later
+		h.endedLocked(dst, why)
 	}
 	w.s, w.err = s, err
 	delete(h.dialing, dst)

@@ -82,7 +82,7 @@ func (l *loop) Close() {
 	l.more.Signal()
 }
 
-// run hands records over until Close.
+// run hands records over until Close; then the other direction ends too.
 func (l *loop) run() {
 	for {
 		l.mu.Lock()
@@ -94,6 +94,7 @@ func (l *loop) run() {
 		l.mu.Unlock()
 		if len(spans) == 0 {
 			l.to.Down(forward.ReasonBye)
+			l.to.end.Close() // a path that is down does not close its end, and the way back is over too
 			return
 		}
 		for _, span := range spans {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,8 +62,11 @@ func (h *Host) Finding() map[identity.PubKey]time.Time {
 	return all
 }
 
-// endedLocked remembers a failure.
+// endedLocked remembers a failure; that we closed a session is none.
 func (h *Host) endedLocked(peer identity.PubKey, err error) {
+	if errors.Is(err, errClosed) {
+		return
+	}
 	if _, known := h.past[peer]; !known && len(h.past) >= maxPast {
 		var oldest identity.PubKey
 		var when time.Time

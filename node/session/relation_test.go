@@ -134,6 +134,28 @@ func TestGreetingFailureIsTold(t *testing.T) {
 	}
 }
 
+// A loopback session whose path went down, because the far end was quicker to close, leaves no direction behind.
+func TestLoopbackEnds(t *testing.T) {
+	m := newMesh(t, 0, nil)
+	h := m.hosts[0]
+	s, err := h.Connect(t.Context(), m.keys[0].Public(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	p := s.paths[0]
+	s.mu.Unlock()
+	p.end.(*loop).to.end.Close()
+	m.until("the path is down", func() bool { return p.gone.Load() != 0 })
+	closed := make(chan struct{})
+	go func() { h.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		t.Fatal("a direction is left")
+	}
+}
+
 func TestPastIsBounded(t *testing.T) {
 	m := newMesh(t, 0, nil)
 	h := m.hosts[0]
