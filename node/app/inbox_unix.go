@@ -3,11 +3,15 @@
 package app
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"syscall"
 )
+
+var errNoTCP = errors.New("app: the descriptor is no TCP socket")
 
 // maxWaitingFiles bounds the descriptors that an Inbox keeps; a program that sends more loses the first ones.
 const maxWaitingFiles = 16
@@ -17,7 +21,7 @@ const maxWaitingFiles = 16
 type Inbox struct {
 	nc    net.Conn
 	oob   []byte // room for one descriptor: the kernel closes more than that
-	files []*os.File
+	files []int
 }
 
 // NewInbox reads from nc; descriptors come only over a Unix socket.
@@ -52,12 +56,10 @@ func (i *Inbox) keep(oob []byte) {
 		if err != nil {
 			continue
 		}
-		for _, fd := range fds {
-			i.files = append(i.files, os.NewFile(uintptr(fd), "descriptor over the app socket"))
-		}
+		i.files = append(i.files, fds...)
 	}
 	for len(i.files) > maxWaitingFiles {
-		i.files[0].Close()
+		syscall.Close(i.files[0])
 		i.files = i.files[1:]
 	}
 }
@@ -65,7 +67,7 @@ func (i *Inbox) keep(oob []byte) {
 // Close closes the descriptors that nobody took; not the connection.
 func (i *Inbox) Close() error {
 	for _, f := range i.files {
-		f.Close()
+		syscall.Close(f)
 	}
 	i.files = nil
 	return nil
@@ -76,12 +78,77 @@ func (i *Inbox) TakeConn() net.Conn {
 	if len(i.files) == 0 {
 		return nil
 	}
-	f := i.files[0]
-	i.files = i.files[1:]
+	f := os.NewFile(uintptr(i.take()), "descriptor over the app socket")
 	defer f.Close()
 	nc, err := net.FileConn(f)
 	if err != nil {
 		return nil
 	}
 	return nc
+}
+
+// TakeTCP returns the oldest descriptor, which must be a TCP socket; ok is false when there is none. Errors: what
+// came is something else, and is closed.
+func (i *Inbox) TakeTCP() (tcp *TCP, ok bool, err error) {
+	if len(i.files) == 0 {
+		return nil, false, nil
+	}
+	fd := i.take()
+	if err := checkTCP(fd); err != nil {
+		syscall.Close(fd)
+		return nil, true, err
+	}
+	return &TCP{os.NewFile(uintptr(fd), "TCP socket of an app")}, true, nil
+}
+
+func (i *Inbox) take() int {
+	fd := i.files[0]
+	i.files = i.files[1:]
+	return fd
+}
+
+// checkTCP makes sure that a descriptor is a TCP socket, and that reading and writing it does not block a thread.
+func checkTCP(fd int) error {
+	kind, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE)
+	if err != nil {
+		return fmt.Errorf("app: asking for the kind of a descriptor: %w", err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		return fmt.Errorf("app: asking for the name of a socket: %w", err)
+	}
+	switch name.(type) {
+	case *syscall.SockaddrInet4, *syscall.SockaddrInet6:
+		if kind == syscall.SOCK_STREAM {
+			return syscall.SetNonblock(fd, true)
+		}
+	}
+	return errNoTCP
+}
+
+// TCP is a TCP socket that another process handed over. It is no net.TCPConn because making one costs eight system calls more,
+// for options that the socket has already.
+type TCP struct{ *os.File }
+
+// CloseWrite sends FIN.
+func (t *TCP) CloseWrite() error {
+	return t.control(func(fd int) error { return syscall.Shutdown(fd, syscall.SHUT_WR) })
+}
+
+// Reset closes with RST instead of FIN, and discards what was not yet sent.
+func (t *TCP) Reset() {
+	_ = t.control(func(fd int) error {
+		return syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	})
+	t.Close()
+}
+
+func (t *TCP) control(act func(fd int) error) error {
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var actErr error
+	err = raw.Control(func(fd uintptr) { actErr = act(int(fd)) })
+	return errors.Join(err, actErr)
 }
