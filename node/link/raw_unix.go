@@ -19,7 +19,3 @@ func rawConn(nc net.Conn) syscall.RawConn {
 	}
 	return raw
 }
-
-func writeTo(fd uintptr, p []byte) (int, error) { return syscall.Write(int(fd), p) }
-
-func readFrom(fd uintptr, p []byte) (int, error) { return syscall.Read(int(fd), p) }
