@@ -325,6 +325,7 @@ func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
 	if err == nil {
 		select {
 		case <-s.ready:
+			h.readied(s) // before this errand is off the list, lest the next one who asks begins a second session
 		case <-s.done:
 			err = &wire.Refused{Code: wire.CodeGone, Text: s.Err().Error()}
 		case <-ctx.Done():
