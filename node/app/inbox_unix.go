@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/skycoin/viscript/node/direct"
 )
 
 var errNoTCP = errors.New("app: the descriptor is no TCP socket")
@@ -20,29 +22,47 @@ const maxWaitingFiles = 16
 // order. One goroutine at a time.
 type Inbox struct {
 	nc    net.Conn
-	oob   []byte // room for one descriptor: the kernel closes more than that
+	raw   syscall.RawConn // nil: no Unix socket
+	oob   []byte          // room for one descriptor: the kernel closes more than that
 	files []int
 }
 
 // NewInbox reads from nc; descriptors come only over a Unix socket.
 func NewInbox(nc net.Conn) *Inbox {
-	return &Inbox{nc: nc, oob: make([]byte, syscall.CmsgSpace(4))}
+	i := &Inbox{nc: nc}
+	if unix, ok := nc.(*net.UnixConn); ok {
+		i.raw, i.oob = direct.Of(unix), make([]byte, syscall.CmsgSpace(4))
+	}
+	return i
 }
 
 // Read implements io.Reader.
 func (i *Inbox) Read(p []byte) (int, error) {
-	unix, ok := i.nc.(*net.UnixConn)
-	if !ok {
+	if i.raw == nil || len(p) == 0 {
 		return i.nc.Read(p)
 	}
-	n, k, _, _, err := unix.ReadMsgUnix(p, i.oob)
-	if k > 0 {
+	n, k := 0, 0
+	var readErr error
+	err := i.raw.Read(func(fd uintptr) bool {
+		for {
+			n, k, readErr = direct.ReadMessage(fd, p, i.oob)
+			if readErr != syscall.EINTR {
+				return readErr != syscall.EAGAIN
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case readErr != nil:
+		return 0, os.NewSyscallError("recvmsg", readErr)
+	case k > 0:
 		i.keep(i.oob[:k])
 	}
-	if n == 0 && err == nil {
-		err = io.EOF
+	if n == 0 {
+		return 0, io.EOF
 	}
-	return max(n, 0), err // it is -1 with an error
+	return n, nil
 }
 
 // keep takes the descriptors out of a control message.
@@ -98,7 +118,8 @@ func (i *Inbox) TakeTCP() (tcp *TCP, ok bool, err error) {
 		syscall.Close(fd)
 		return nil, true, err
 	}
-	return &TCP{os.NewFile(uintptr(fd), "TCP socket of an app")}, true, nil
+	f := os.NewFile(uintptr(fd), "TCP socket of an app")
+	return &TCP{f, direct.Of(f)}, true, nil
 }
 
 func (i *Inbox) take() int {
@@ -128,7 +149,13 @@ func checkTCP(fd int) error {
 
 // TCP is a TCP socket that another process handed over. It is no net.TCPConn because making one costs eight system calls more,
 // for options that the socket has already.
-type TCP struct{ *os.File }
+type TCP struct {
+	*os.File
+	raw syscall.RawConn
+}
+
+// Write implements io.Writer.
+func (t *TCP) Write(p []byte) (int, error) { return direct.WriteAll(t.raw, p) }
 
 // CloseWrite sends FIN.
 func (t *TCP) CloseWrite() error {
@@ -144,11 +171,7 @@ func (t *TCP) Reset() {
 }
 
 func (t *TCP) control(act func(fd int) error) error {
-	raw, err := t.SyscallConn()
-	if err != nil {
-		return err
-	}
 	var actErr error
-	err = raw.Control(func(fd uintptr) { actErr = act(int(fd)) })
+	err := t.raw.Control(func(fd uintptr) { actErr = act(int(fd)) })
 	return errors.Join(err, actErr)
 }
