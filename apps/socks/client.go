@@ -100,7 +100,10 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 // listen takes the address and refuses one that others can reach when there is no password.
 func listen(address string, auth bool) (*net.TCPListener, error) {
 	var lc net.ListenConfig
-	lc.SetMultipathTCP(false)                                  // programs on this machine; sock_diag looks for plain TCP
+	lc.SetMultipathTCP(false) // programs on this machine; sock_diag looks for plain TCP
+	if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().IsLoopback() {
+		lc.KeepAlive = -1 // the kernel tells the end of every program here
+	}
 	ln, err := lc.Listen(context.Background(), "tcp", address) // takes no time: nothing to wait for
 	if err != nil {
 		return nil, fmt.Errorf("socks: listening on %s: %w", address, err)

@@ -22,8 +22,12 @@ type connector struct {
 
 // dialTCP connects to exactly this address.
 func dialTCP(ctx context.Context, at netip.AddrPort) (*net.TCPConn, error) {
-	var d net.Dialer
-	return d.DialTCP(ctx, "tcp", netip.AddrPort{}, at)
+	var d net.Dialer // not DialTCP, which binds to an address first
+	conn, err := d.DialContext(ctx, "tcp", at.String())
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.TCPConn), nil
 }
 
 // connect connects to a target within ctx's deadline. Of several addresses the allowed ones

@@ -26,8 +26,8 @@ type Policy struct {
 	// Closed reports more ports of our own, which may change while we run; they are closed
 	// as one of Forbidden without address is. nil: none.
 	Closed func(port uint16) bool
-	// LocalAddrs returns the addresses of this machine's interfaces; asked only with
-	// Closed and about ports in Forbidden. nil: net.InterfaceAddrs. After an error every address counts as ours.
+	// LocalAddrs returns the addresses of this machine's interfaces; asked only about ports
+	// that are Closed or in Forbidden. nil: net.InterfaceAddrs. After an error every address counts as ours.
 	LocalAddrs func() ([]netip.Addr, error)
 }
 
@@ -150,7 +150,7 @@ func (p *Policy) forbidden(at netip.AddrPort) bool {
 			addrs = append(addrs, netip.AddrFrom4(b))
 		}
 	}
-	if slices.ContainsFunc(addrs, p.local) && p.Closed != nil && p.Closed(at.Port()) {
+	if p.Closed != nil && p.Closed(at.Port()) && slices.ContainsFunc(addrs, p.local) { // asked last: listing the interfaces is dear
 		return true
 	}
 	for _, f := range p.Forbidden {

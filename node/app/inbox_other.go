@@ -18,3 +18,15 @@ func (i *Inbox) Close() error { return nil }
 
 // TakeConn returns nil.
 func (i *Inbox) TakeConn() net.Conn { return nil }
+
+// TakeTCP finds none.
+func (i *Inbox) TakeTCP() (tcp *TCP, ok bool, err error) { return nil, false, nil }
+
+// TCP is a TCP socket that another process handed over: there are none here.
+type TCP struct{ net.Conn }
+
+// CloseWrite does nothing.
+func (t *TCP) CloseWrite() error { return nil }
+
+// Reset closes.
+func (t *TCP) Reset() { t.Close() }

@@ -3,11 +3,17 @@
 package app
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/skycoin/viscript/node/direct"
 )
+
+var errNoTCP = errors.New("app: the descriptor is no TCP socket")
 
 // maxWaitingFiles bounds the descriptors that an Inbox keeps; a program that sends more loses the first ones.
 const maxWaitingFiles = 16
@@ -16,29 +22,47 @@ const maxWaitingFiles = 16
 // order. One goroutine at a time.
 type Inbox struct {
 	nc    net.Conn
-	oob   []byte // room for one descriptor: the kernel closes more than that
-	files []*os.File
+	raw   syscall.RawConn // nil: no Unix socket
+	oob   []byte          // room for one descriptor: the kernel closes more than that
+	files []int
 }
 
 // NewInbox reads from nc; descriptors come only over a Unix socket.
 func NewInbox(nc net.Conn) *Inbox {
-	return &Inbox{nc: nc, oob: make([]byte, syscall.CmsgSpace(4))}
+	i := &Inbox{nc: nc}
+	if unix, ok := nc.(*net.UnixConn); ok {
+		i.raw, i.oob = direct.Of(unix), make([]byte, syscall.CmsgSpace(4))
+	}
+	return i
 }
 
 // Read implements io.Reader.
 func (i *Inbox) Read(p []byte) (int, error) {
-	unix, ok := i.nc.(*net.UnixConn)
-	if !ok {
+	if i.raw == nil || len(p) == 0 {
 		return i.nc.Read(p)
 	}
-	n, k, _, _, err := unix.ReadMsgUnix(p, i.oob)
-	if k > 0 {
+	n, k := 0, 0
+	var readErr error
+	err := i.raw.Read(func(fd uintptr) bool {
+		for {
+			n, k, readErr = direct.ReadMessage(fd, p, i.oob)
+			if readErr != syscall.EINTR {
+				return readErr != syscall.EAGAIN
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case readErr != nil:
+		return 0, os.NewSyscallError("recvmsg", readErr)
+	case k > 0:
 		i.keep(i.oob[:k])
 	}
-	if n == 0 && err == nil {
-		err = io.EOF
+	if n == 0 {
+		return 0, io.EOF
 	}
-	return max(n, 0), err // it is -1 with an error
+	return n, nil
 }
 
 // keep takes the descriptors out of a control message.
@@ -52,12 +76,10 @@ func (i *Inbox) keep(oob []byte) {
 		if err != nil {
 			continue
 		}
-		for _, fd := range fds {
-			i.files = append(i.files, os.NewFile(uintptr(fd), "descriptor over the app socket"))
-		}
+		i.files = append(i.files, fds...)
 	}
 	for len(i.files) > maxWaitingFiles {
-		i.files[0].Close()
+		syscall.Close(i.files[0])
 		i.files = i.files[1:]
 	}
 }
@@ -65,7 +87,7 @@ func (i *Inbox) keep(oob []byte) {
 // Close closes the descriptors that nobody took; not the connection.
 func (i *Inbox) Close() error {
 	for _, f := range i.files {
-		f.Close()
+		syscall.Close(f)
 	}
 	i.files = nil
 	return nil
@@ -76,12 +98,80 @@ func (i *Inbox) TakeConn() net.Conn {
 	if len(i.files) == 0 {
 		return nil
 	}
-	f := i.files[0]
-	i.files = i.files[1:]
+	f := os.NewFile(uintptr(i.take()), "descriptor over the app socket")
 	defer f.Close()
 	nc, err := net.FileConn(f)
 	if err != nil {
 		return nil
 	}
 	return nc
+}
+
+// TakeTCP returns the oldest descriptor, which must be a TCP socket; ok is false when there is none. Errors: what
+// came is something else, and is closed.
+func (i *Inbox) TakeTCP() (tcp *TCP, ok bool, err error) {
+	if len(i.files) == 0 {
+		return nil, false, nil
+	}
+	fd := i.take()
+	if err := checkTCP(fd); err != nil {
+		syscall.Close(fd)
+		return nil, true, err
+	}
+	f := os.NewFile(uintptr(fd), "TCP socket of an app")
+	return &TCP{f, direct.Of(f)}, true, nil
+}
+
+func (i *Inbox) take() int {
+	fd := i.files[0]
+	i.files = i.files[1:]
+	return fd
+}
+
+// checkTCP makes sure that a descriptor is a TCP socket, and that reading and writing it does not block a thread.
+func checkTCP(fd int) error {
+	kind, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_TYPE)
+	if err != nil {
+		return fmt.Errorf("app: asking for the kind of a descriptor: %w", err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		return fmt.Errorf("app: asking for the name of a socket: %w", err)
+	}
+	switch name.(type) {
+	case *syscall.SockaddrInet4, *syscall.SockaddrInet6:
+		if kind == syscall.SOCK_STREAM {
+			return syscall.SetNonblock(fd, true)
+		}
+	}
+	return errNoTCP
+}
+
+// TCP is a TCP socket that another process handed over. It is no net.TCPConn because making one costs eight system calls more,
+// for options that the socket has already.
+type TCP struct {
+	*os.File
+	raw syscall.RawConn
+}
+
+// Write implements io.Writer.
+func (t *TCP) Write(p []byte) (int, error) { return direct.WriteAll(t.raw, p) }
+
+// CloseWrite sends FIN.
+func (t *TCP) CloseWrite() error {
+	return t.control(func(fd int) error { return syscall.Shutdown(fd, syscall.SHUT_WR) })
+}
+
+// Reset closes with RST instead of FIN, and discards what was not yet sent.
+func (t *TCP) Reset() {
+	_ = t.control(func(fd int) error {
+		return syscall.SetsockoptLinger(fd, syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	})
+	t.Close()
+}
+
+func (t *TCP) control(act func(fd int) error) error {
+	var actErr error
+	err := t.raw.Control(func(fd uintptr) { actErr = act(int(fd)) })
+	return errors.Join(err, actErr)
 }

@@ -10,4 +10,4 @@ import (
 func pass(*net.UnixConn, []byte, syscall.Conn) error { return ErrNoRelay }
 
 // Pass fails: descriptors do not travel here.
-func Pass(*net.UnixConn, Kind, []byte, syscall.Conn) error { return ErrNoRelay }
+func Pass(*net.UnixConn, Kind, []byte, int) error { return ErrNoRelay }

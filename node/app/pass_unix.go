@@ -16,20 +16,22 @@ func pass(to *net.UnixConn, frame []byte, file syscall.Conn) error {
 		return err
 	}
 	var sendErr error
-	err = raw.Control(func(fd uintptr) {
-		n, _, err := to.WriteMsgUnix(frame, syscall.UnixRights(int(fd)), nil)
-		if err == nil && n < len(frame) {
-			_, err = to.Write(frame[n:])
-		}
-		if err == nil && n == 0 {
-			err = io.ErrShortWrite // nothing left, the descriptor neither
-		}
-		sendErr = err
-	})
+	err = raw.Control(func(fd uintptr) { sendErr = passFD(to, frame, int(fd)) })
 	return errors.Join(err, sendErr)
 }
 
-// Pass writes a frame with the descriptor of file over the Unix socket to. The descriptor stays the caller's.
-func Pass(to *net.UnixConn, k Kind, body []byte, file syscall.Conn) error {
-	return pass(to, AppendFrame(nil, k, body), file)
+func passFD(to *net.UnixConn, frame []byte, fd int) error {
+	n, _, err := to.WriteMsgUnix(frame, syscall.UnixRights(fd), nil)
+	if err == nil && n < len(frame) {
+		_, err = to.Write(frame[n:])
+	}
+	if err == nil && n == 0 {
+		err = io.ErrShortWrite // nothing left, the descriptor neither
+	}
+	return err
+}
+
+// Pass writes a frame with a descriptor, which stays the caller's, over the Unix socket to.
+func Pass(to *net.UnixConn, k Kind, body []byte, fd int) error {
+	return passFD(to, AppendFrame(nil, k, body), fd)
 }

@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"syscall"
 	"time"
 
+	"github.com/skycoin/viscript/node/direct"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -14,11 +16,15 @@ import (
 type Writer struct {
 	lock turn // guards the following, and keeps frames whole
 	nc   net.Conn
-	rest []byte // of a frame that was cut
-	head [HeaderLen]byte
+	raw  syscall.RawConn // nil: no descriptor
+	rest []byte          // of a frame that was cut
+	head [HeaderLen + smallBody]byte
 	vec  [2][]byte
 	bufs net.Buffers
 }
+
+// smallBody is up to what length a body is copied behind its header.
+const smallBody = 252
 
 // turn is a lock that may be held across I/O. It is no mutex so that who waits for it counts as blocked in a test with
 // virtual time.
@@ -29,7 +35,14 @@ func (t turn) take()    { t <- struct{}{} }
 func (t turn) release() { <-t }
 
 // NewWriter writes frames to nc.
-func NewWriter(nc net.Conn) *Writer { return &Writer{lock: newTurn(), nc: nc} }
+func NewWriter(nc net.Conn) *Writer { return &Writer{lock: newTurn(), nc: nc, raw: direct.Of(nc)} }
+
+func (w *Writer) put(b []byte) (int, error) {
+	if w.raw == nil {
+		return w.nc.Write(b)
+	}
+	return direct.WriteAll(w.raw, b)
+}
 
 // Frame writes one frame. After a deadline it may have been taken all the same; what is left of it goes first next time.
 func (w *Writer) Frame(k Kind, body []byte) error {
@@ -49,14 +62,16 @@ func (w *Writer) frameLocked(k Kind, body []byte) (taken bool, err error) {
 		return false, err
 	}
 	PutHeader(w.head[:], k, len(body))
-	if len(body) == 0 {
-		n, err := w.nc.Write(w.head[:])
-		return w.keepLocked(n, err, w.head[:], nil), err
+	if len(body) <= smallBody {
+		small := w.head[:HeaderLen+copy(w.head[HeaderLen:], body)]
+		n, err := w.put(small)
+		return w.keepLocked(n, err, small, nil), err
 	}
-	w.vec = [2][]byte{w.head[:], body}
+	head := w.head[:HeaderLen]
+	w.vec = [2][]byte{head, body}
 	w.bufs = w.vec[:]
 	n, err := w.bufs.WriteTo(w.nc)
-	return w.keepLocked(int(n), err, w.head[:], body), err
+	return w.keepLocked(int(n), err, head, body), err
 }
 
 // whole writes a frame that is in one piece, header included.
@@ -66,7 +81,7 @@ func (w *Writer) whole(frame []byte) (taken bool, err error) {
 	if err := w.flushLocked(); err != nil {
 		return false, err
 	}
-	n, err := w.nc.Write(frame)
+	n, err := w.put(frame)
 	return w.keepLocked(n, err, frame, nil), err
 }
 
@@ -85,7 +100,7 @@ func (w *Writer) keepLocked(n int, err error, a, b []byte) (taken bool) {
 
 func (w *Writer) flushLocked() error {
 	for len(w.rest) > 0 {
-		n, err := w.nc.Write(w.rest)
+		n, err := w.put(w.rest)
 		w.rest = w.rest[n:]
 		if err != nil {
 			return err

@@ -66,10 +66,16 @@ type Host struct {
 	conns     map[net.Conn]struct{}
 	listeners map[app.Port]*listener
 	packets   map[app.Port]*packets
-	pending   map[uint64]Stream
+	pending   map[uint64]waiting
 	nextID    uint64
 	closed    bool
 	wg        sync.WaitGroup
+}
+
+// waiting is a stream that waits for its app.
+type waiting struct {
+	Stream
+	late *time.Timer // refuses it
 }
 
 // listener is an app that takes streams on a port.
@@ -87,7 +93,7 @@ func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 	}
 	h := &Host{
 		mesh: mesh, log: log, port: port, runs: make(chan struct{}),
-		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, packets: map[app.Port]*packets{}, pending: map[uint64]Stream{},
+		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, packets: map[app.Port]*packets{}, pending: map[uint64]waiting{},
 	}
 	if port == 0 {
 		return h, nil
@@ -355,22 +361,20 @@ func (h *Host) Incoming(st Stream) {
 	}
 	h.nextID++
 	id := h.nextID
-	h.pending[id] = st
+	h.pending[id] = waiting{st, time.AfterFunc(acceptTimeout, func() { h.refuse(id, wire.CodeTimeout) })}
 	h.mu.Unlock()
 	select {
 	case l.in <- id:
 	default:
 		h.refuse(id, wire.CodeBusy)
-		return
 	}
-	time.AfterFunc(acceptTimeout, func() { h.refuse(id, wire.CodeTimeout) })
 }
 
 // offer tells a listening app of a stream. Over the Unix socket the connection for it comes along;
 // otherwise the app makes one, with ACCEPT.
 func (h *Host) offer(nc net.Conn, w *app.Writer, id uint64) error {
 	h.mu.Lock()
-	st := h.pending[id]
+	st := h.pending[id].Stream
 	h.mu.Unlock()
 	if st == nil {
 		return nil // the time for it has passed
@@ -385,7 +389,7 @@ func (h *Host) offer(nc net.Conn, w *app.Writer, id uint64) error {
 		h.refuse(id, wire.CodeBusy)
 		return nil
 	}
-	defer theirs.Close()
+	defer closePair(theirs)
 	if h.unpend(id) == nil || !h.adopt(ours, st) {
 		ours.Close()
 		return nil
@@ -422,9 +426,13 @@ func (h *Host) refuse(id uint64, code wire.Code) {
 func (h *Host) unpend(id uint64) Stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	st := h.pending[id]
+	w, ok := h.pending[id]
+	if !ok {
+		return nil
+	}
+	w.late.Stop()
 	delete(h.pending, id)
-	return st
+	return w.Stream
 }
 
 // take gives a waiting stream to the app that asks for it.

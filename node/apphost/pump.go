@@ -67,17 +67,16 @@ func (p *pump) up() {
 			p.confirm()
 		case kind == app.Begin && !p.begun:
 			p.begun = true
-			switch nc := p.in.TakeConn().(type) {
-			case nil:
-				p.down.Go(p.toApp)
-			case *net.TCPConn:
-				p.relay(nc)
-				return
-			default:
-				nc.Close()
+			switch tcp, ok, err := p.in.TakeTCP(); {
+			case err != nil:
 				p.st.Reset(wire.CodeBadRequest)
 				p.nc.Close()
 				return
+			case ok:
+				p.relay(tcp)
+				return
+			default:
+				p.down.Go(p.toApp)
 			}
 		case kind == app.Data && !fin:
 			if _, err := p.st.Write(body); err != nil {
@@ -132,7 +131,7 @@ func (p *pump) tell(err error) {
 }
 
 // relay moves the stream's bytes between the mesh and a TCP connection that the app handed over.
-func (p *pump) relay(tcp *net.TCPConn) {
+func (p *pump) relay(tcp *app.TCP) {
 	t := &tally{w: p.w, st: p.st}
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -176,7 +175,7 @@ type tally struct {
 }
 
 // broke resets both sides; only the first reason counts.
-func (t *tally) broke(err error, st Pipe, tcp *net.TCPConn) {
+func (t *tally) broke(err error, st Pipe, tcp *app.TCP) {
 	t.once.Do(func() {
 		code := wire.CodeCancelled // the TCP side failed
 		if refused := (*wire.Refused)(nil); errors.As(err, &refused) {
@@ -184,8 +183,7 @@ func (t *tally) broke(err error, st Pipe, tcp *net.TCPConn) {
 		}
 		t.code.Store(uint32(code))
 		st.Reset(wire.CodeCancelled)
-		tcp.SetLinger(0)
-		tcp.Close()
+		tcp.Reset()
 	})
 }
 
@@ -222,13 +220,13 @@ func (t *tally) report() (stop func()) {
 
 // counted is a connection's writing side that counts.
 type counted struct {
-	*net.TCPConn
+	*app.TCP
 	n *atomic.Uint64
 }
 
 // Write implements io.Writer.
 func (c counted) Write(p []byte) (int, error) {
-	n, err := c.TCPConn.Write(p)
+	n, err := c.TCP.Write(p)
 	c.n.Add(uint64(n))
 	return n, err
 }

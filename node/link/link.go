@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/skycoin/viscript/node/direct"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/node/wire"
@@ -87,7 +88,7 @@ func newLink(nc net.Conn, r secure.Result, carrier string, dialer bool) *Link {
 		kick: make(chan struct{}, 1), probes: make(chan struct{}, 1),
 	}
 	l.out.init(l, newRatchet(r.Send))
-	l.out.raw = rawConn(nc)
+	l.out.raw = direct.Of(nc)
 	l.in.init(nc, l.out.raw)
 	l.meter.init(l.out.raw)
 	return l

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/skycoin/viscript/node/direct"
 	"github.com/skycoin/viscript/node/secure"
 )
 
@@ -192,11 +193,11 @@ func TestCongestionControlFollowsTheRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	rawConn(nc).Control(func(fd uintptr) {
+	direct.Of(nc).Control(func(fd uintptr) {
 		unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, bbr) // as where it is the system's
 	})
 	var m meter
-	m.init(rawConn(nc))
+	m.init(direct.Of(nc))
 	if m.usual == bbr || m.usual == "" {
 		t.Skipf("no other congestion control than %q", m.usual)
 	}

@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"syscall"
+
+	"github.com/skycoin/viscript/node/direct"
 )
 
 // readBuffer is large enough for several of the largest records, so that one read and one write move many.
@@ -81,7 +83,7 @@ func (r *reader) fill() (n int, err error) {
 func (r *reader) attempt(fd uintptr) bool {
 	r.hold()
 	for {
-		r.n, r.err = readFrom(fd, (*r.buf)[r.have:])
+		r.n, r.err = direct.Read(fd, (*r.buf)[r.have:])
 		if r.err != syscall.EINTR {
 			break
 		}

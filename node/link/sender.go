@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/skycoin/viscript/node/direct"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -60,7 +61,7 @@ func (s *sender) init(l *Link, key ratchet) {
 	s.batch.Store(maxWrite)
 	s.try = func(fd uintptr) bool {
 		for {
-			s.n, s.err = writeTo(fd, s.buf)
+			s.n, s.err = direct.Write(fd, s.buf)
 			if s.err != syscall.EINTR {
 				return true
 			}

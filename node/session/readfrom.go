@@ -6,6 +6,7 @@ import (
 	"io"
 	"syscall"
 
+	"github.com/skycoin/viscript/node/direct"
 	"github.com/skycoin/viscript/node/link"
 	"github.com/skycoin/viscript/node/wire"
 )
@@ -16,10 +17,7 @@ const dataAt = framesAt + dataHeader
 // ReadFrom implements io.ReaderFrom: what r gives leaves without another copy, until r's end (nil). While
 // r, if it has a descriptor, gives nothing, no buffer is held. Errors: *wire.Refused when the stream is over, else r's.
 func (st *Stream) ReadFrom(r io.Reader) (total int64, err error) {
-	raw, err := rawOf(r)
-	if err != nil {
-		return 0, err
-	}
+	raw := direct.Of(r)
 	for {
 		n, err := st.takeCredit(spanData)
 		if err != nil {

@@ -4,13 +4,10 @@ package session
 
 import (
 	"errors"
-	"io"
 	"syscall"
 )
 
-// rawOf is nil: every reader is read plainly here.
-func rawOf(io.Reader) (syscall.RawConn, error) { return nil, nil }
-
+// readReady is never called: no descriptor is read directly here.
 func readReady(syscall.RawConn, int) (sp *span, m int, err error) {
 	return nil, 0, errors.ErrUnsupported
 }

@@ -5,22 +5,16 @@ package session
 import (
 	"io"
 	"syscall"
-)
 
-// rawOf is the descriptor behind r; nil without one.
-func rawOf(r io.Reader) (syscall.RawConn, error) {
-	if sc, ok := r.(syscall.Conn); ok {
-		return sc.SyscallConn()
-	}
-	return nil, nil
-}
+	"github.com/skycoin/viscript/node/direct"
+)
 
 // readReady waits until the descriptor has data, without a buffer, and then reads up to n bytes into one.
 func readReady(raw syscall.RawConn, n int) (sp *span, m int, err error) {
 	waitErr := raw.Read(func(fd uintptr) bool {
 		sp = newSpan()
 		for {
-			m, err = syscall.Read(int(fd), sp.b[dataAt:dataAt+n:cap(sp.b)])
+			m, err = direct.Read(fd, sp.b[dataAt:dataAt+n:cap(sp.b)])
 			if err != syscall.EINTR {
 				break
 			}

@@ -1,0 +1,42 @@
+//go:build unix && (!linux || race)
+
+package direct
+
+import "syscall"
+
+// On Linux these stand in for the others where the race detector watches: it knows that what was read happened after the write only
+// from the calls of package syscall.
+
+// Read is read(2).
+func Read(fd uintptr, p []byte) (int, error) {
+	n, err := syscall.Read(int(fd), p)
+	return max(n, 0), err
+}
+
+// Write is write(2).
+func Write(fd uintptr, p []byte) (int, error) {
+	n, err := syscall.Write(int(fd), p)
+	return max(n, 0), err
+}
+
+// ReadMessage is recvmsg(2): n bytes to p, and control bytes (SCM_RIGHTS and such, close-on-exec) to the front of oob.
+func ReadMessage(fd uintptr, p, oob []byte) (n, control int, err error) {
+	n, control, _, _, err = syscall.Recvmsg(int(fd), p, oob, 0)
+	if control > 0 {
+		closeOnExec(oob[:control])
+	}
+	return max(n, 0), max(control, 0), err
+}
+
+func closeOnExec(oob []byte) {
+	msgs, err := syscall.ParseSocketControlMessage(oob)
+	if err != nil {
+		return
+	}
+	for _, m := range msgs {
+		fds, _ := syscall.ParseUnixRights(&m)
+		for _, fd := range fds {
+			syscall.CloseOnExec(fd)
+		}
+	}
+}
