@@ -83,12 +83,13 @@ type audit struct {
 }
 
 type sealedAs struct {
+	by   *Session // another session has other keys
 	from int
 	t    wire.Type
 	seq  uint64
 }
 
-func (a *audit) see(from int, t wire.Type, payload []byte) {
+func (a *audit) see(by *Session, from int, t wire.Type, payload []byte) {
 	if t == wire.Handshake {
 		return
 	}
@@ -96,7 +97,7 @@ func (a *audit) see(from int, t wire.Type, payload []byte) {
 		payload, t = payload[16:], wire.Control
 	}
 	sum := sha256.Sum256(payload[seqLen:])
-	k := sealedAs{from, t, binary.BigEndian.Uint64(payload)}
+	k := sealedAs{by, from, t, binary.BigEndian.Uint64(payload)}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if old, ok := a.sealed[k]; ok && old != sum {
@@ -280,7 +281,7 @@ func (l *oneWay) Send(span []byte) {
 			panic("a record of another route")
 		}
 		span = span[wire.LenLen+n:]
-		m.audit.see(l.from, t, payload)
+		m.audit.see(l.r.lanes[1-l.from].to.session.Load(), l.from, t, payload)
 		arrive := [][]byte{slices.Clone(payload)}
 		if tap != nil {
 			arrive = tap(l.from, t, flags, arrive[0])

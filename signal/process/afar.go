@@ -53,7 +53,9 @@ func (p *Process) withoutKeeper() {
 		return
 	}
 	if e, over := p.ended(); over { // it told us and was killed before it could write
-		_ = p.at.writeEnding(Ending{App: p.record.App, Boot: p.record.Boot, Exit: e})
+		if !p.replaced() {
+			_ = p.at.writeEnding(Ending{App: p.record.App, Boot: p.record.Boot, Exit: e})
+		}
 		p.change(func() { p.custody = Over })
 		return
 	}

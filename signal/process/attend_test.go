@@ -113,3 +113,29 @@ func startZombie(s Spec) (Identity, error) {
 	stat, err := readStat(pid)
 	return Identity{pid, stat.Start}, err
 }
+
+// Who watched a run whose id has another one by now leaves that alone, and does not watch it.
+func TestReplacedRunIsLeft(t *testing.T) {
+	s := shell(t, "exec sleep 60")
+	old := start(t, s)
+	stop(t, t.Context(), old, nil, patient)
+	wait(t, old)
+	<-old.Gone()
+	s.Path, s.Args = "/bin/sh", []string{"-c", "sleep 0.5; exit 5"}
+	next := start(t, s)
+	// The old one notices only now that its keeper has gone.
+	late := newProcess(old.at, old.record, nil)
+	late.finish(old.Exit())
+	done := make(chan struct{})
+	go func() { defer close(done); late.run(nil) }()
+	select {
+	case <-done:
+	case <-time.After(slack):
+		t.Fatal("it watches on")
+	}
+	wait(t, next)
+	<-next.Gone()
+	if e, ok := next.at.readEnding(next.record); !ok || e.Exit.Code != 5 {
+		t.Errorf("the ending of the next run became %+v", e)
+	}
+}

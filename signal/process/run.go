@@ -34,7 +34,9 @@ func (p *Process) run(frames *signal.Frames) {
 		if !p.at.held() {
 			break
 		}
-		frames = p.redial()
+		if frames = p.redial(); frames == nil && p.replaced() {
+			break
+		}
 	}
 	reapKeeper(p.record.Keeper)
 	if custody, _ := p.Custody(); custody == Unverified {
@@ -98,6 +100,9 @@ func (p *Process) redial() *signal.Frames {
 		}
 		if err == nil {
 			m.frames.Close()
+			if p.replaced() {
+				return nil
+			}
 		}
 		select {
 		case <-time.After(pause):
@@ -105,6 +110,12 @@ func (p *Process) redial() *signal.Frames {
 		}
 	}
 	return nil
+}
+
+// replaced tells whether the id has another run by now: then its files are not ours any more.
+func (p *Process) replaced() bool {
+	r, err := p.at.readRecord()
+	return err == nil && (r.Keeper != p.record.Keeper || r.Boot != p.record.Boot)
 }
 
 // meeting is a fresh connection to a keeper, with what it said on it.

@@ -208,7 +208,11 @@ var errNotAsked = errors.New("process: not asked")
 // climb beside the first does no harm.
 func climb(ctx context.Context, t target, ask func(context.Context) error, l Ladder) (Rung, []Stat) {
 	rung := Gone
-	if !ended(t) && ask != nil && l.Ask > 0 {
+	switch {
+	case ask == nil || l.Ask <= 0:
+	case ended(t): // it was asked, and was faster than we
+		awaitRest(ctx, t)
+	default:
 		rung = Asked
 		askFor(ctx, t, ask, l.Ask)
 	}
@@ -251,11 +255,16 @@ func askFor(ctx context.Context, t target, ask func(context.Context) error, limi
 	}
 	select {
 	case <-t.over():
-		ctx, cancel := context.WithTimeout(ctx, restGrace)
-		defer cancel()
-		awaitEmpty(ctx, t)
+		awaitRest(ctx, t)
 	case <-ctx.Done():
 	}
+}
+
+// awaitRest gives the rest of the tree its grace.
+func awaitRest(ctx context.Context, t target) {
+	ctx, cancel := context.WithTimeout(ctx, restGrace)
+	defer cancel()
+	awaitEmpty(ctx, t)
 }
 
 // restGrace is what the rest of the tree gets after the child has ended as asked.

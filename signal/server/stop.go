@@ -54,6 +54,14 @@ func (s *Server) relaunch(ctx context.Context, a *app) (signal.App, error) {
 	if len(rep.Survivors) > 0 {
 		return signal.App{}, signal.Errorf(signal.CodeStart, "app %d (%s) is not restarted: %s", a.id, a.name(), stopText(rep))
 	}
+	s.mu.Lock()
+	before := a.run.proc
+	s.mu.Unlock()
+	select {
+	case <-before.Gone(): // or what is left to do for the run before would meet the files of the next
+	case <-ctx.Done():
+	case <-s.over:
+	}
 	return s.launch(a)
 }
 

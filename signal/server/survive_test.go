@@ -35,13 +35,32 @@ func startDaemon(t *testing.T, dir string) daemon {
 		t.Fatal(err)
 	}
 	d := daemon{cmd: cmd}
-	t.Cleanup(d.kill)
+	t.Cleanup(func() { // its folder goes next: keepers of what has ended may still write
+		d.kill()
+		eventually(t, "the keepers of what has ended are gone", func() bool { return idleKeepers(dir) == 0 })
+	})
 	eventually(t, "the daemon serves", func() bool {
 		o, err := sig.DialOperator(context.Background(), filepath.Join(dir, socketName))
 		d.Operator = o
 		return err == nil
 	})
 	return d
+}
+
+// idleKeepers counts the keepers of a state folder that have nothing to keep any more.
+func idleKeepers(dir string) (n int) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		at, err := os.Readlink(filepath.Join("/proc", e.Name(), "cwd"))
+		if err != nil || at != filepath.Join(dir, runName) {
+			continue
+		}
+		below, err := os.ReadFile(filepath.Join("/proc", e.Name(), "task", e.Name(), "children"))
+		if err == nil && len(bytes.TrimSpace(below)) == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func (d daemon) kill() {
