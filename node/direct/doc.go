@@ -1,6 +1,7 @@
 // Package direct reads and writes descriptors that do not block without telling Go's scheduler of it. An announced system
 // call wakes the thread that watches over a process which was idle, and that thread then looks around every 20 us until the
-// process is idle again: much, for who forwards a record. It is only for descriptors in non-blocking mode, as those of package net are.
+// process is idle again: much, for who forwards a record. Bulk, and a call
+// now and then, is announced nevertheless. It is only for descriptors in non-blocking mode, as those of package net are.
 package direct
 
 import (
