@@ -170,11 +170,14 @@ func (p *Process) stopByKeeper(ctx context.Context, peer *signal.Peer, ask func(
 	return rep, err
 }
 
+// heardWithin bounds the wait for the answer of an app that has ended: it is in the socket, or its connection ends.
+const heardWithin = 3 * time.Second
+
 // awaitAsked lets the answer of an app that has ended be heard.
 func awaitAsked(asked <-chan struct{}) {
 	select {
 	case <-asked:
-	case <-time.After(lastLook):
+	case <-time.After(heardWithin):
 	}
 }
 
