@@ -1,11 +1,8 @@
-//go:build unix && (!linux || race)
+//go:build unix
 
 package direct
 
 import "syscall"
-
-// On Linux these stand in for the others where the race detector watches: it knows that what was read happened after the write only
-// from the calls of package syscall.
 
 // Read is read(2).
 func Read(fd uintptr, p []byte) (int, error) {
@@ -21,8 +18,8 @@ func Write(fd uintptr, p []byte) (int, error) {
 
 // ReadMessage is recvmsg(2): n bytes to p, and control bytes (SCM_RIGHTS and such, close-on-exec) to the front of oob.
 func ReadMessage(fd uintptr, p, oob []byte) (n, control int, err error) {
-	n, control, _, _, err = syscall.Recvmsg(int(fd), p, oob, 0)
-	if control > 0 {
+	n, control, _, _, err = syscall.Recvmsg(int(fd), p, oob, receiveFlags)
+	if control > 0 && receiveFlags == 0 {
 		closeOnExec(oob[:control])
 	}
 	return max(n, 0), max(control, 0), err

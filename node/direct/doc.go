@@ -1,7 +1,8 @@
-// Package direct reads and writes descriptors that do not block without telling Go's scheduler of it. An announced system
-// call wakes the thread that watches over a process which was idle, and that thread then looks around every 20 us until the
-// process is idle again: much, for who forwards a record. Bulk, and a call
-// now and then, is announced nevertheless. It is only for descriptors in non-blocking mode, as those of package net are.
+// Package direct reads and writes descriptors that do not block with one system call and nothing else: no poller, no locks, no
+// allocation. It is only for descriptors in non-blocking mode, as those of package net are.
+//
+// Calls past Go's scheduler (RawSyscall) were tried here: they save processor time in a process that idles between records, and
+// cost a tenth to a fifth of the new connections a second, and of the throughput, of one that does not.
 package direct
 
 import (
