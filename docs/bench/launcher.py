@@ -199,7 +199,10 @@ class Ours(Launcher):
         return "viscript"
 
     def configure(self):
+        keep = self.tool + "-keep"  # the slim keeper that make builds; without it the executable keeps
         self.tool = shutil.copy(self.tool, os.path.join(self.folder, "viscript"))
+        if os.path.exists(keep):
+            shutil.copy(keep, self.tool + "-keep")
         apps = {a.name: {
             "path": SH, "default_args": [a.script], "daemon": True, "autostart": True,
             "restart": "always" if a.restart else "no", "stop_timeout": f"{GRACE}s",
