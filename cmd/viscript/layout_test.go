@@ -39,6 +39,8 @@ var allowed = map[string][]string{
 	"nodemanager/store/boltstore": {"nodemanager/store"},
 	"nodemanager/store/storetest": {"nodemanager/store"},
 
+	"messenger/chat/ratchet": {},
+
 	"apps/socks":    {"node/identity", "node/wire"},
 	"apps/demopage": {},
 
