@@ -11,6 +11,7 @@ require (
 	github.com/skycoin/skycoin v0.28.0
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.0.10
+	github.com/status-im/doubleratchet v3.0.0+incompatible
 	go.etcd.io/bbolt v1.5.0
 	go.uber.org/goleak v1.3.0
 	golang.org/x/net v0.62.0

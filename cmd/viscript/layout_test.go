@@ -39,6 +39,12 @@ var allowed = map[string][]string{
 	"nodemanager/store/boltstore": {"nodemanager/store"},
 	"nodemanager/store/storetest": {"nodemanager/store"},
 
+	"messenger/chat/envelope":  {},
+	"messenger/chat/group":     {"node/identity", "node/wire"},
+	"messenger/chat/prekey":    {"messenger/chat/ratchet", "node/identity", "node/secure", "node/wire"},
+	"messenger/chat/ratchet":   {},
+	"messenger/chat/senderkey": {"node/identity"},
+
 	"apps/socks":    {"node/identity", "node/wire"},
 	"apps/demopage": {},
 

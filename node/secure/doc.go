@@ -68,6 +68,14 @@
 // the nonce. The answer is shorter than the question and spends a token like a handshake.
 // The client connects again, runs the handshake with that key, and pins it. See [Pins].
 //
+// # Letters
+//
+// [SealLetter] writes to somebody who is not there, one message of Noise_Xpsk0_secp256k1_AESGCM_SHA256:
+//
+//	e[33] ‖ AEAD(sender's key[33])[49] ‖ AEAD(text)
+//
+// The secret of both ends is the first key of Split. Prologue and psk are the caller's.
+//
 // # Message pipe
 //
 // [Conn] carries messages of 0 to 65,536 bytes, each as
