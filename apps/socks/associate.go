@@ -179,10 +179,12 @@ func (a *association) fromProgram() {
 			continue
 		}
 		binary.BigEndian.PutUint64(b, a.id)
-		if a.line.WritePacket(b[:room+n], a.exit, a.port) == nil {
-			up.count.Add(uint64(n - data))
-			a.c.table.datagrams.up.Add(1)
+		if err := a.line.WritePacket(b[:room+n], a.exit, a.port); err != nil { // too long, or the node is gone
+			a.c.table.datagrams.drop(Internal)
+			continue
 		}
+		up.count.Add(uint64(n - data))
+		a.c.table.datagrams.up.Add(1)
 	}
 }
 

@@ -369,10 +369,12 @@ func (n *nat) answers(udp *net.UDPConn) {
 		h := appendPlace(binary.BigEndian.AppendUint64(head[:0], n.id), from)
 		start := room - len(h)
 		copy(b[start:], h)
-		if n.line.WritePacket(b[start:room+size], n.key, n.port) == nil {
-			n.e.down.Add(uint64(size))
-			n.s.table.datagrams.down.Add(1)
+		if err := n.line.WritePacket(b[start:room+size], n.key, n.port); err != nil { // too long, or the node is gone
+			n.drop(Internal)
+			continue
 		}
+		n.e.down.Add(uint64(size))
+		n.s.table.datagrams.down.Add(1)
 	}
 }
 
