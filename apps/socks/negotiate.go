@@ -35,7 +35,7 @@ const (
 type negotiation struct {
 	conn  *net.TCPConn
 	users users                  // nil: no authentication
-	own   func(user string) bool // the connection is this user's; false: it may have no more. nil: not asked
+	own   func(user string) bool // the connection is this user's; false: he may have no more
 	proto protocol
 	buf   []byte // what is unread lies in buf[from:to]
 	from  int
