@@ -125,6 +125,7 @@ func listenUDP(at netip.Addr) (*net.UDPConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socks: taking a UDP port: %w", err)
 	}
+	_ = udp.SetReadBuffer(udpBuffer) // less where the kernel allows less
 	return udp, nil
 }
 

@@ -17,8 +17,8 @@ import (
 
 // Limits of one UDP association at an exit.
 const (
-	udpQueue      = 128             // datagrams that wait to be judged and sent; more are dropped
-	udpQueueBytes = 256 << 10       // the same in bytes
+	udpQueue      = 512             // datagrams that wait to be judged and sent; more are dropped
+	udpQueueBytes = 512 << 10       // the same in bytes
 	maxMappings   = 512             // peers that may answer at a time; datagrams to more are dropped
 	mappingLife   = 5 * time.Minute // since the last datagram to a peer (RFC 4787 section 4.3)
 	natEvery      = 30 * time.Second
@@ -253,6 +253,7 @@ func (n *nat) socket(a netip.Addr) (*net.UDPConn, error) {
 		return nil, fmt.Errorf("taking a UDP port: %w", err)
 	}
 	noBroadcast(udp)
+	_ = udp.SetReadBuffer(udpBuffer)
 	n.sockets[i] = udp
 	n.wg.Go(func() { n.answers(udp) })
 	return udp, nil

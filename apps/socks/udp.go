@@ -19,6 +19,7 @@ const (
 	associationAt = 8 // length of the association's number
 	maxPlace      = 1 + 16 + 2
 	maxUDP        = 64 << 10 // of a whole datagram with its header; no UDP datagram is longer
+	udpBuffer     = 1 << 20  // of the kernel, for datagrams that we have not yet read: bursts, and a busy machine
 )
 
 // parsePlace reads a place at the front of b and returns its length. Errors: errShort, BadAddrType, Malformed.
