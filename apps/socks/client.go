@@ -19,7 +19,8 @@ import (
 const (
 	DefaultMaxConns    = 4096
 	DefaultMaxHalfOpen = 512
-	DefaultMeshTimeout = 30 * time.Second  // a new route, the exit's resolver and its dial
+	DefaultMeshTimeout = 30 * time.Second // a new route, the exit's resolver and its dial
+	DefaultMaxUDP      = 256
 	DefaultIdleTimeout = 124 * time.Minute // no byte in either direction (RFC 5382 section 5)
 	negotiationTimeout = 10 * time.Second  // from accept to the complete request
 )
@@ -30,6 +31,8 @@ type ClientLimits struct {
 	MaxHalfOpen int           // negotiating; beyond it we stop accepting, the kernel's backlog fills
 	MeshTimeout time.Duration // of one DialMesh
 	IdleTimeout time.Duration // negative: never
+	MaxUDP      int           // UDP associations; DefaultMaxUDP
+	Each        Allowance     // of each user who has none of his own; without users, of all programs together
 }
 
 func (l *ClientLimits) setDefaults() {
@@ -37,6 +40,7 @@ func (l *ClientLimits) setDefaults() {
 	l.MaxHalfOpen = orDefault(l.MaxHalfOpen, DefaultMaxHalfOpen)
 	l.MeshTimeout = orDefault(l.MeshTimeout, DefaultMeshTimeout)
 	l.IdleTimeout = orDefault(l.IdleTimeout, DefaultIdleTimeout)
+	l.MaxUDP = orDefault(l.MaxUDP, DefaultMaxUDP)
 }
 
 // orDefault returns def for zero.
@@ -49,17 +53,24 @@ func orDefault[T int | time.Duration](v, def T) T {
 
 // ClientConfig says where a client listens and how it reaches an exit.
 type ClientConfig struct {
-	Listen string       // HOST:PORT; port 0 picks one. Beyond loopback Auth is required
-	Auth   *Credentials // nil: no authentication
-	Dial   Dialer       // required
+	Listen string // HOST:PORT; port 0 picks one. Beyond loopback Users are required
+	Users  []User // who may use it; none: everybody who can connect, without authentication
+	Dial   Dialer // required
+	// Packets opens our way for datagrams; called again after it broke. nil: UDP ASSOCIATE is refused.
+	Packets func(ctx context.Context) (Packets, error)
+	// EarlyReply answers CONNECT with success before the exit has connected: a program that speaks first gets its answer one round
+	// trip sooner, but learns of a failure by a reset only, without the reason.
+	EarlyReply bool
 	// PeerUID tells the uid that owns the other end of a loopback connection. With it, a
 	// loopback connection of another user is closed unheard. nil: no check.
 	PeerUID func(net.Conn) (int, error)
-	Limits  ClientLimits
-	Log     *slog.Logger // nil: none
+	// PacketUID tells the same of who holds a UDP port of a loopback address.
+	PacketUID func(from netip.AddrPort) (int, error)
+	Limits    ClientLimits
+	Log       *slog.Logger // nil: none
 }
 
-// Client is the SOCKS5 server that programs on this machine talk to. Methods are safe for
+// Client is the proxy that programs on this machine talk to. Methods are safe for
 // concurrent use; Run is called once.
 type Client struct {
 	cfg      ClientConfig
@@ -67,7 +78,10 @@ type Client struct {
 	ln       *net.TCPListener
 	table    *table
 	halfOpen chan struct{} // a token per negotiation
+	users    users
 	buffers  buffers
+	hub      *hub // nil: no datagrams
+	web      *web
 	opening  sync.Pool // of *[negotiationBuffer]byte
 }
 
@@ -81,20 +95,35 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Auth != nil {
-		if err := cfg.Auth.check(); err != nil {
+	c := &Client{
+		cfg: cfg, log: cfg.Log.With("part", "socks"),
+		halfOpen: make(chan struct{}, cfg.Limits.MaxHalfOpen),
+	}
+	c.table = newTable(cfg.Limits.MaxConns, 0, c.allowance)
+	c.web = newWeb(c)
+	if cfg.Packets != nil {
+		c.hub = newHub(cfg.Packets)
+	}
+	var err error
+	if len(cfg.Users) > 0 {
+		if c.users, err = newUsers(cfg.Users); err != nil {
 			return nil, err
 		}
 	}
-	ln, err := listen(cfg.Listen, cfg.Auth != nil)
-	if err != nil {
+	if c.ln, err = listen(cfg.Listen, c.users != nil); err != nil {
 		return nil, err
 	}
-	return &Client{
-		cfg: cfg, log: cfg.Log.With("part", "socks"), ln: ln,
-		table:    newTable(cfg.Limits.MaxConns, 0, 0),
-		halfOpen: make(chan struct{}, cfg.Limits.MaxHalfOpen),
-	}, nil
+	return c, nil
+}
+
+// allowance is what a user may use.
+func (c *Client) allowance(name string) (a Allowance) {
+	for i := range c.cfg.Users {
+		if c.cfg.Users[i].Name == name {
+			a = c.cfg.Users[i].Allowance
+		}
+	}
+	return a.or(c.cfg.Limits.Each)
 }
 
 // listen takes the address and refuses one that others can reach when there is no password.
@@ -116,14 +145,18 @@ func listen(address string, auth bool) (*net.TCPListener, error) {
 	return tcp, nil
 }
 
-// addrPort returns a TCP address unmapped.
-func addrPort(a net.Addr) netip.AddrPort {
+// addrPort returns a TCP address unmapped; with a UDP address, the address of the one with the port of the other.
+func addrPort(a net.Addr, udp ...net.Addr) netip.AddrPort {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.AddrPort{}
 	}
 	ap := tcp.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	port := ap.Port()
+	for _, u := range udp {
+		port = u.(*net.UDPAddr).AddrPort().Port()
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), port)
 }
 
 // Addr returns the address we listen on.
@@ -138,13 +171,20 @@ func (c *Client) Stats() Stats { return c.table.stats() }
 // Connections returns the oldest 1,000 connections, oldest first.
 func (c *Client) Connections() []Connection { return c.table.list() }
 
+// Users returns what each user uses, those with most bytes first, at most 1,000.
+func (c *Client) Users() []Owner { return c.table.owners() }
+
 // Run serves until ctx ends (nil) or the listener breaks. All connections are then reset and
 // all goroutines have returned.
 func (c *Client) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	if c.hub != nil {
+		defer c.hub.close()
+	}
 	defer wg.Wait()
 	defer cancel()
+	wg.Go(func() { c.web.run(ctx) })
 	stop := context.AfterFunc(ctx, func() { c.ln.Close() })
 	defer stop()
 	wg.Go(func() { c.table.keepSweeping(ctx, c.cfg.Limits.IdleTimeout) })
@@ -200,20 +240,41 @@ func (c *Client) serve(ctx context.Context, conn *net.TCPConn) {
 	defer cancel()
 	release := sync.OnceFunc(func() { <-c.halfOpen })
 	defer release()
-	e, _, ok := c.table.open(identity.PubKey{}, conn.RemoteAddr().String(), cancel)
+	e, ok := c.table.open(identity.PubKey{}, conn.RemoteAddr().String(), cancel)
 	if !ok {
 		resetTCP(conn)
 		return
 	}
 	defer c.table.close(e)
-	stream, err := c.open(ctx, conn, e, release)
-	if err != nil {
-		c.log.Debug("connection refused", "peer", e.peer, "err", err)
-		return
+	n, q, err := c.negotiate(ctx, conn, e)
+	release()
+	if err == nil {
+		err = c.carryOut(ctx, n, q, e)
 	}
-	c.table.establish(e)
-	err = pipe(ctx, conn, stream, &e.up, &e.down, &c.buffers)
 	c.log.Debug("connection ended", "peer", e.peer, "bytes", e.bytes(), "took", time.Since(e.since), "err", err)
+}
+
+// carryOut does what the program asked for and returns when that has ended, and with it the connection.
+func (c *Client) carryOut(ctx context.Context, n *negotiation, q request, e *entry) error {
+	defer c.giveBack(n)
+	switch q.cmd {
+	case cmdWeb:
+		return c.web.serve(ctx, n, e)
+	case cmdAssociate:
+		return c.associate(ctx, n, q.target.Port, e)
+	case cmdBind:
+		return c.bind(ctx, n, q.target, e)
+	}
+	text := q.target.String()
+	e.is(kindConnect, text)
+	stream, err := c.dial(ctx, n, text, e)
+	if err != nil {
+		return err
+	}
+	c.giveBack(n)
+	c.table.establish(e)
+	up, down := e.halves()
+	return pipe(ctx, n.conn, stream, up, down, &c.buffers)
 }
 
 // checkUser closes the door to programs of other users on this machine.

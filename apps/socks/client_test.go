@@ -95,15 +95,19 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		send []byte
 		want []byte
 	}{
-		{"bind", []byte{5, 1, 0, 5, 2, 0, 1, 1, 1, 1, 1, 0, 80}, []byte{5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0}},
-		{"udp associate", []byte{5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0}, []byte{5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0}},
+		{"command 4", []byte{5, 1, 0, 5, 4, 0, 1, 1, 1, 1, 1, 0, 80}, []byte{5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0}},
+		{"udp associate without datagrams", []byte{5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0}, []byte{5, 0, 5, 7, 0, 1, 0, 0, 0, 0, 0, 0}},
 		{"address type", []byte{5, 1, 0, 5, 1, 0, 9, 1, 1, 1, 1, 0, 80}, []byte{5, 0, 5, 8, 0, 1, 0, 0, 0, 0, 0, 0}},
 		{"version of the request", []byte{5, 1, 0, 4, 1, 0, 1, 1, 1, 1, 1, 0, 80}, []byte{5, 0, 5, 1, 0, 1, 0, 0, 0, 0, 0, 0}},
 		{"oversized name", append([]byte{5, 1, 0, 5, 1, 0, 3, 255}, bytes.Repeat([]byte("a"), 257)...), []byte{5, 0, 5, 1, 0, 1, 0, 0, 0, 0, 0, 0}},
 		{"no method of ours", []byte{5, 2, 1, 2}, []byte{5, 0xff}},
 		{"no methods", []byte{5, 0}, nil},
-		{"socks 4", []byte{4, 1, 0, 80, 1, 1, 1, 1, 0}, nil},
-		{"http", []byte("CONNECT example.com:443 HTTP/1.1\r\n\r\n"), nil},
+		{"socks 4, command 3", []byte{4, 3, 0, 80, 1, 1, 1, 1, 0}, []byte{0, 91, 0, 0, 0, 0, 0, 0}},
+		{"socks 4, a long user", append([]byte{4, 1, 0, 80, 1, 1, 1, 1}, bytes.Repeat([]byte("a"), 256)...), []byte{0, 91, 0, 0, 0, 0, 0, 0}},
+		{"socks 4a, port 0", []byte{4, 1, 0, 0, 0, 0, 0, 1, 0, 'a', 0}, []byte{0, 91, 0, 0, 0, 0, 0, 0}},
+		{"http, no authority", []byte("CONNECT / HTTP/1.1\r\n\r\n"), appendRefusal(nil, Malformed)},
+		{"http, a long head", append([]byte("CONNECT a:1 HTTP/1.1\r\nA: "), bytes.Repeat([]byte("a"), maxHead)...), appendRefusal(nil, Malformed)},
+		{"neither", bytes.Repeat([]byte("A"), 100), nil},
 		{"garbage", bytes.Repeat([]byte{0xff}, 20_000), nil},
 		{"nothing", nil, nil},
 		{"half a greeting", []byte{5, 200, 1}, nil},
@@ -187,12 +191,14 @@ func TestEarlyDataInTheKernel(t *testing.T) {
 
 func TestPassword(t *testing.T) {
 	dial, calls := catch()
-	c := startClient(t, dial, func(cfg *ClientConfig) { cfg.Auth = &Credentials{User: "bob", Password: "s:cret"} })
+	c := startClient(t, dial, func(cfg *ClientConfig) {
+		cfg.Users = []User{{Name: "bob", Password: "s:cret"}, {Name: "ann", Password: "other"}}
+	})
 	for _, tt := range []struct {
 		user, password string
 		ok             bool
 	}{
-		{"bob", "s:cret", true}, {"bob", "s:crex", false}, {"bobs", ":cret", false}, {"", "", false},
+		{"bob", "s:cret", true}, {"ann", "other", true}, {"ann", "s:cret", false}, {"bob", "s:crex", false}, {"bobs", ":cret", false}, {"", "", false},
 		{strings.Repeat("b", 255), strings.Repeat("x", 255), false},
 	} {
 		conn := program(t, c)
@@ -213,7 +219,7 @@ func TestPassword(t *testing.T) {
 	send(t, conn, appendGreeting(nil, 0))
 	expect(t, conn, []byte{5, 0xff})
 	ended(t, conn, false)
-	eventually(t, "counted", func() bool { return c.Stats().Refused["authentication failed"] == 5 })
+	eventually(t, "counted", func() bool { return c.Stats().Refused["authentication failed"] == 6 })
 }
 
 func TestForeignUser(t *testing.T) {
@@ -333,15 +339,15 @@ func TestNewClientRefuses(t *testing.T) {
 		"open to others":   {Listen: "0.0.0.0:0", Dial: dial},
 		"open to others 6": {Listen: "[::]:0", Dial: dial},
 		"no address":       {Listen: "nonsense", Dial: dial},
-		"empty password":   {Listen: "127.0.0.1:0", Dial: dial, Auth: &Credentials{User: "a"}},
-		"long user":        {Listen: "127.0.0.1:0", Dial: dial, Auth: &Credentials{User: strings.Repeat("a", 256), Password: "b"}},
+		"empty password":   {Listen: "127.0.0.1:0", Dial: dial, Users: []User{{Name: "a"}}},
+		"long user":        {Listen: "127.0.0.1:0", Dial: dial, Users: []User{{Name: strings.Repeat("a", 256), Password: "b"}}},
 	} {
 		if c, err := NewClient(cfg); err == nil {
 			c.Close()
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	c, err := NewClient(ClientConfig{Listen: "0.0.0.0:0", Dial: dial, Auth: &Credentials{User: "a", Password: "b"}})
+	c, err := NewClient(ClientConfig{Listen: "0.0.0.0:0", Dial: dial, Users: []User{{Name: "a", Password: "b"}}})
 	if err != nil {
 		t.Fatalf("with a password: %v", err)
 	}

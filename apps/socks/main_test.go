@@ -33,7 +33,7 @@ func (m *twinMesh) stream(c *net.TCPConn) Stream {
 	if m.fast {
 		return fastStream{c}
 	}
-	return newTwinStream(c)
+	return twinStream{c, c, m.key}
 }
 
 func newTwinMesh(t *testing.T) *twinMesh {
@@ -52,17 +52,19 @@ func testKey(t *testing.T) identity.PubKey {
 // twinStream has no WriteTo and ReadFrom; fastStream has.
 type twinStream struct {
 	net.Conn
-	tcp *net.TCPConn
+	tcp  *net.TCPConn
+	peer identity.PubKey
 }
 
-func (s twinStream) CloseWrite() error { return s.tcp.CloseWrite() }
-func (s twinStream) Reset(wire.Code)   { resetTCP(s.tcp) }
+func (s twinStream) Peer() identity.PubKey { return s.peer }
+func (s twinStream) CloseWrite() error     { return s.tcp.CloseWrite() }
+func (s twinStream) Reset(wire.Code)       { resetTCP(s.tcp) }
 
 type fastStream struct{ *net.TCPConn }
 
 func (s fastStream) Reset(wire.Code) { resetTCP(s.TCPConn) }
 
-func newTwinStream(c *net.TCPConn) twinStream { return twinStream{c, c} }
+func newTwinStream(c *net.TCPConn) twinStream { return twinStream{c, c, identity.PubKey{}} }
 
 var _ Incoming = (*app.Conn)(nil)
 
@@ -155,6 +157,63 @@ func tcpPair() (near, far *net.TCPConn, err error) {
 		return nil, nil, err
 	}
 	return a.(*net.TCPConn), b.(*net.TCPConn), nil
+}
+
+// twinAir carries datagrams between the parts that opened it, all of one key.
+type twinAir struct {
+	key   identity.PubKey
+	mu    sync.Mutex // guards the following
+	next  uint16
+	ports map[uint16]*twinPackets
+}
+
+type twinPackets struct {
+	air  *twinAir
+	port uint16
+	in   chan []byte
+	done chan struct{}
+	once sync.Once
+}
+
+func (a *twinAir) open(context.Context) (Packets, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ports == nil {
+		a.ports = map[uint16]*twinPackets{}
+	}
+	a.next++
+	p := &twinPackets{air: a, port: a.next, in: make(chan []byte, 256), done: make(chan struct{})}
+	a.ports[p.port] = p
+	return p, nil
+}
+
+func (p *twinPackets) Port() uint16 { return p.port }
+
+func (p *twinPackets) ReadPacket(b []byte) (int, identity.PubKey, error) {
+	select {
+	case data := <-p.in:
+		return copy(b, data), p.air.key, nil
+	case <-p.done:
+		return 0, identity.PubKey{}, net.ErrClosed
+	}
+}
+
+func (p *twinPackets) WritePacket(b []byte, _ identity.PubKey, port uint16) error {
+	p.air.mu.Lock()
+	to := p.air.ports[port]
+	p.air.mu.Unlock()
+	if to != nil {
+		select {
+		case to.in <- append([]byte(nil), b...):
+		default:
+		}
+	}
+	return nil
+}
+
+func (p *twinPackets) Close() error {
+	p.once.Do(func() { close(p.done) })
+	return nil
 }
 
 // runner starts a service and, at the test's end, ends it and waits for it.

@@ -23,13 +23,15 @@ type MeshName struct {
 	Port uint16          // on the mesh; of no meaning with App
 }
 
-// ParseMesh reads the text of a Target; ok is false for what is no name of the mesh. A key is 66 hex digits, and may be split by
+// ParseMesh reads the text of a Target; ok is false for what is no name of the mesh, or no
+// connection: datagrams and BIND are an exit's errands. A key is 66 hex digits, and may be split by
 // dots, for programs that refuse a label of more than 63 characters. Errors are *Error with reason Malformed.
 func ParseMesh(target string) (m MeshName, ok bool, err error) {
-	t, err := ParseTarget(target)
-	if err != nil {
+	e, err := parseErrand(target)
+	if err != nil || e.kind != kindConnect {
 		return m, false, err
 	}
+	t := e.target
 	name, ok := strings.CutSuffix(strings.TrimSuffix(t.Name, "."), meshSuffix)
 	if !ok {
 		if strings.TrimSuffix(t.Name, ".") == meshSuffix[1:] {
@@ -50,4 +52,10 @@ func ParseMesh(target string) (m MeshName, ok bool, err error) {
 	}
 	m.Node = name
 	return m, true, nil
+}
+
+// onMesh reports whether a target is for the mesh itself.
+func (t Target) onMesh() bool {
+	name := strings.TrimSuffix(t.Name, ".")
+	return strings.HasSuffix(name, meshSuffix) || name == meshSuffix[1:]
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/time/rate"
 )
 
 // Buffer sizes, in bytes. A half that waits for data holds a small buffer, one that carries
@@ -153,10 +155,17 @@ func (b *burst) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// half is one direction of a junction: what it counts, and the rate that it is held to, if any.
+type half struct {
+	count *atomic.Uint64
+	limit *rate.Limiter
+}
+
 // junction joins a TCP connection and a mesh stream.
 type junction struct {
 	tcp  *net.TCPConn
 	mesh Stream
+	wake context.CancelFunc // wakes a half that waits for its rate
 
 	once sync.Once // guards the breaking
 	err  error     // what broke it; read after both halves ended
@@ -165,16 +174,18 @@ type junction struct {
 // pipe carries bytes both ways until both ends closed their halves (nil) or one side
 // breaks or ctx ends; what breaks on one side is reset on the other. fromTCP counts what
 // the mesh took of tcp's bytes, fromMesh the other way. Both sides are closed on return.
-func pipe(ctx context.Context, tcp *net.TCPConn, mesh Stream, fromTCP, fromMesh *atomic.Uint64, from *buffers) error {
-	j := &junction{tcp: tcp, mesh: mesh}
+func pipe(ctx context.Context, tcp *net.TCPConn, mesh Stream, fromTCP, fromMesh half, from *buffers) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	j := &junction{tcp: tcp, mesh: mesh, wake: cancel}
 	stop := context.AfterFunc(ctx, func() { j.abort(context.Cause(ctx)) })
-	if !j.relay(fromTCP, fromMesh) {
+	if fromTCP.limit != nil || fromMesh.limit != nil || !j.relay(fromTCP.count, fromMesh.count) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			j.end(tcp, j.toTCP(fromMesh, from))
+			j.end(tcp, j.toTCP(ctx, fromMesh, from))
 		}()
-		j.end(mesh, j.toMesh(fromTCP, from))
+		j.end(mesh, j.toMesh(ctx, fromTCP, from))
 		<-done
 	}
 	if !stop() {
@@ -208,18 +219,24 @@ func (j *junction) relay(fromTCP, fromMesh *atomic.Uint64) bool {
 }
 
 // toTCP carries the half from the mesh.
-func (j *junction) toTCP(count *atomic.Uint64, from *buffers) error {
+func (j *junction) toTCP(ctx context.Context, h half, from *buffers) error {
+	if h.limit != nil {
+		return copyHalf(j.tcp, limited{ctx, j.mesh, h.limit}, h.count, from, nil)
+	}
 	if w, ok := j.mesh.(io.WriterTo); ok {
-		_, err := w.WriteTo(counted{j.tcp, count})
+		_, err := w.WriteTo(counted{j.tcp, h.count})
 		return err
 	}
-	return copyHalf(j.tcp, j.mesh, count, from, nil)
+	return copyHalf(j.tcp, j.mesh, h.count, from, nil)
 }
 
 // toMesh carries the half to the mesh.
-func (j *junction) toMesh(count *atomic.Uint64, from *buffers) error {
+func (j *junction) toMesh(ctx context.Context, h half, from *buffers) error {
+	if h.limit != nil {
+		return copyHalf(j.mesh, limited{ctx, j.tcp, h.limit}, h.count, from, nil)
+	}
 	bulk, _ := j.mesh.(io.ReaderFrom)
-	return copyHalf(j.mesh, j.tcp, count, from, bulk)
+	return copyHalf(j.mesh, j.tcp, h.count, from, bulk)
 }
 
 // end passes the end of a half on to the side it went to.
@@ -237,6 +254,7 @@ func (j *junction) end(dst interface{ CloseWrite() error }, err error) {
 func (j *junction) abort(err error) {
 	j.once.Do(func() {
 		j.err = err
+		j.wake()
 		resetTCP(j.tcp)
 		j.mesh.Reset(Gone.Code())
 		j.mesh.Close()

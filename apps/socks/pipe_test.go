@@ -158,9 +158,9 @@ func BenchmarkCopyHalf(b *testing.B) {
 }
 
 func TestTableListIsBounded(t *testing.T) {
-	table := newTable(2*maxListed, 0, 0)
+	table := newTable(2*maxListed, 0, nil)
 	for range maxListed + 10 {
-		if _, _, ok := table.open([33]byte{}, "peer", func() {}); !ok {
+		if _, ok := table.open([33]byte{}, "peer", func() {}); !ok {
 			t.Fatal("refused")
 		}
 	}
@@ -170,11 +170,11 @@ func TestTableListIsBounded(t *testing.T) {
 }
 
 func TestSweep(t *testing.T) {
-	table := newTable(10, 0, 0)
+	table := newTable(10, 0, nil)
 	ended := map[string]bool{}
 	now := time.Now()
 	enter := func(name string, connected bool) *entry {
-		e, _, _ := table.open([33]byte{}, name, func() { ended[name] = true })
+		e, _ := table.open([33]byte{}, name, func() { ended[name] = true })
 		e.connected.Store(connected)
 		return e
 	}

@@ -15,7 +15,9 @@ const (
 	methodPassword     = 0x02
 	methodUnacceptable = 0xff
 
-	cmdConnect = 1
+	cmdConnect   = 1
+	cmdBind      = 2
+	cmdAssociate = 3
 
 	atypIPv4 = 1
 	atypName = 3
@@ -72,51 +74,41 @@ func parseAuth(b []byte) (user, password []byte, n int, err error) {
 	return b[2:userEnd:userEnd], b[userEnd+1 : n : n], n, nil
 }
 
-// parseRequest reads the request at the front of b (RFC 1928 section 4). Errors: errShort;
-// BadAddrType as soon as the type is seen, for the length is then unknown; BadCommand and
+// parseRequest reads the request at the front of b (RFC 1928 section 4). With UDP ASSOCIATE only the port of the target counts,
+// which may be 0. Errors: errShort; BadAddrType as soon as the type is seen, for the length is then unknown; BadCommand and
 // Malformed when the whole request is there, n being its length.
-func parseRequest(b []byte) (t Target, n int, err error) {
+func parseRequest(b []byte) (cmd byte, t Target, n int, err error) {
 	if len(b) > 0 && b[0] != version {
-		return t, 0, because(Malformed, "version %d", b[0])
+		return 0, t, 0, because(Malformed, "version %d", b[0])
 	}
 	if len(b) < 5 {
 		if len(b) == 4 && !knownAddrType(b[3]) {
-			return t, 0, because(BadAddrType, "address type %d", b[3])
+			return 0, t, 0, because(BadAddrType, "address type %d", b[3])
 		}
-		return t, 0, errShort
+		return 0, t, 0, errShort
 	}
-	if n, err = requestLen(b); err != nil {
-		return t, 0, err
+	placed, err := placeLen(b[3:])
+	if n = 3 + placed; err != nil {
+		return 0, t, 0, err
 	}
 	if len(b) < n {
-		return t, 0, errShort
+		return 0, t, 0, errShort
 	}
-	if b[1] != cmdConnect {
-		return t, n, because(BadCommand, "command %d", b[1])
+	if cmd = b[1]; cmd < cmdConnect || cmd > cmdAssociate {
+		return cmd, t, n, because(BadCommand, "command %d", cmd)
 	}
 	if b[2] != 0 {
-		return t, n, because(Malformed, "reserved byte %d", b[2])
+		return cmd, t, n, because(Malformed, "reserved byte %d", b[2])
+	}
+	if cmd == cmdAssociate {
+		return cmd, Target{Port: binary.BigEndian.Uint16(b[n-2:])}, n, nil
 	}
 	t, err = requestTarget(b[3], b[4:n-2], binary.BigEndian.Uint16(b[n-2:n]))
-	return t, n, err
+	return cmd, t, n, err
 }
 
 func knownAddrType(atyp byte) bool {
 	return atyp == atypIPv4 || atyp == atypName || atyp == atypIPv6
-}
-
-// requestLen tells a request's length from its first five bytes.
-func requestLen(b []byte) (int, error) {
-	switch b[3] {
-	case atypIPv4:
-		return 4 + 4 + 2, nil
-	case atypIPv6:
-		return 4 + 16 + 2, nil
-	case atypName:
-		return 4 + 1 + int(b[4]) + 2, nil
-	default:
-		return 0, because(BadAddrType, "address type %d", b[3])
-	}
 }
 
 // requestTarget makes the target of a request's address field, which for a name begins
@@ -132,8 +124,8 @@ func requestTarget(atyp byte, field []byte, port uint16) (Target, error) {
 	return Target{Addr: addr.Unmap(), Port: port}, nil
 }
 
-// appendReply appends a reply with an empty bound address (RFC 1928 section 6): the
-// address in use lies at the exit and would tell a program nothing.
-func appendReply(dst []byte, code byte) []byte {
-	return append(dst, version, code, 0, atypIPv4, 0, 0, 0, 0, 0, 0)
+// appendReply appends a reply (RFC 1928 section 6). After CONNECT the bound address is empty: the one in use lies at the exit and
+// would tell a program nothing.
+func appendReply(dst []byte, code byte, bound netip.AddrPort) []byte {
+	return appendPlace(append(dst, version, code, 0), bound)
 }

@@ -27,15 +27,17 @@ func TestParseRequestGolden(t *testing.T) {
 		{"upper case", "05 01 00 03 0b 4578616d706c652e434f4d 1f41", "example.com:8001"},
 		{"address as name", "05 01 00 03 09 3132372e302e302e31 ffff", "127.0.0.1:65535"},
 		{"ipv6 as name", "05 01 00 03 03 3a3a31 0001", "[::1]:1"},
+		{"bind", "05 02 00 01 5db8d822 0050", "93.184.216.34:80"},
+		{"udp associate", "05 03 00 01 00000000 0035", ":53"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := unhex(t, tt.hex)
-			got, n, err := parseRequest(append(b, "rest"...))
-			if err != nil || n != len(b) || got.String() != tt.want {
+			cmd, got, n, err := parseRequest(append(b, "rest"...))
+			if err != nil || n != len(b) || got.String() != tt.want || cmd != b[1] {
 				t.Fatalf("got %v, %d, %v; want %s, %d", got, n, err, tt.want, len(b))
 			}
 			for i := range b {
-				if _, _, err := parseRequest(b[:i]); !errors.Is(err, errShort) {
+				if _, _, _, err := parseRequest(b[:i]); !errors.Is(err, errShort) {
 					t.Errorf("prefix of %d bytes: %v", i, err)
 				}
 			}
@@ -50,8 +52,8 @@ func TestParseRequestRefuses(t *testing.T) {
 	}{
 		{"socks 4", "04 01 0050 7f000001 00", Malformed},
 		{"http", hex.EncodeToString([]byte("GET / HTTP/1.1\r\n")), Malformed},
-		{"bind", "05 02 00 01 7f000001 0050", BadCommand},
-		{"udp associate", "05 03 00 01 00000000 0000", BadCommand},
+		{"bind to port 0", "05 02 00 01 7f000001 0000", Malformed},
+		{"command 4", "05 04 00 01 00000000 0000", BadCommand},
 		{"command 0", "05 00 00 01 7f000001 0050", BadCommand},
 		{"address type 2", "05 01 00 02", BadAddrType},
 		{"address type 0, more", "05 01 00 00 ffffffff", BadAddrType},
@@ -65,7 +67,7 @@ func TestParseRequestRefuses(t *testing.T) {
 		{"255 bytes", "05 01 00 03 ff" + strings.Repeat("61", 255) + "0050", Malformed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := parseRequest(unhex(t, tt.hex))
+			_, _, _, err := parseRequest(unhex(t, tt.hex))
 			if err == nil || errors.Is(err, errShort) || ReasonOf(err) != tt.want {
 				t.Fatalf("got %v, want %s", err, tt.want)
 			}
@@ -126,7 +128,7 @@ func TestReplyGolden(t *testing.T) {
 			t.Errorf("%s: reply %d, want %d", r, r.Reply(), code)
 		}
 	}
-	if got := hex.EncodeToString(appendReply(nil, 5)); got != "05050001000000000000" {
+	if got := hex.EncodeToString(appendReply(nil, 5, netip.AddrPort{})); got != "05050001000000000000" {
 		t.Error(got)
 	}
 }
@@ -145,14 +147,14 @@ func seedRequests(add func(...any)) {
 func FuzzRequest(f *testing.F) {
 	seedRequests(f.Add)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		target, n, err := parseRequest(b)
+		cmd, target, n, err := parseRequest(b)
 		if n < 0 || n > len(b) && !errors.Is(err, errShort) || n > maxRequest {
 			t.Fatalf("length %d of %d", n, len(b))
 		}
-		if err != nil {
+		if err != nil || cmd == cmdAssociate {
 			return
 		}
-		again, m, err := parseRequest(appendRequest(nil, cmdConnect, target))
+		_, again, m, err := parseRequest(appendRequest(nil, cmd, target))
 		if err != nil || again != target || m > n && target.Addr.IsValid() == false {
 			t.Fatalf("%v became %v: %v", target, again, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -20,6 +21,9 @@ const (
 	DefaultMaxStreamsPerKey = 1024
 	DefaultMaxDials         = 256
 	DefaultMaxDialsPerKey   = 128
+	DefaultMaxUDPPerKey     = 64
+	DefaultMaxBinds         = 64
+	DefaultMaxBindsPerKey   = 8
 	DefaultDialTimeout      = 10 * time.Second // resolver and all addresses of a name together
 )
 
@@ -27,6 +31,11 @@ const (
 type ServerLimits struct {
 	MaxStreams       int           // dialing or established; beyond it streams are refused as Busy
 	MaxStreamsPerKey int           // of one node
+	Rate             int64         // of one node, bytes per second each way; 0: none
+	MaxUDP           int           // UDP associations; DefaultMaxUDP
+	MaxUDPPerKey     int           // of one node
+	MaxBinds         int           // listening ports of BIND
+	MaxBindsPerKey   int           // of one node
 	MaxDials         int           // in flight, resolving included; beyond it streams wait their turn
 	MaxDialsPerKey   int           // of one node
 	DialTimeout      time.Duration // waiting, resolving and connecting together
@@ -36,6 +45,10 @@ type ServerLimits struct {
 func (l *ServerLimits) setDefaults() {
 	l.MaxStreams = orDefault(l.MaxStreams, DefaultMaxStreams)
 	l.MaxStreamsPerKey = orDefault(l.MaxStreamsPerKey, DefaultMaxStreamsPerKey)
+	l.MaxUDP = orDefault(l.MaxUDP, DefaultMaxUDP)
+	l.MaxUDPPerKey = orDefault(l.MaxUDPPerKey, DefaultMaxUDPPerKey)
+	l.MaxBinds = orDefault(l.MaxBinds, DefaultMaxBinds)
+	l.MaxBindsPerKey = orDefault(l.MaxBindsPerKey, DefaultMaxBindsPerKey)
 	l.MaxDials = orDefault(l.MaxDials, DefaultMaxDials)
 	l.MaxDialsPerKey = orDefault(l.MaxDialsPerKey, DefaultMaxDialsPerKey)
 	l.DialTimeout = orDefault(l.DialTimeout, DefaultDialTimeout)
@@ -53,8 +66,16 @@ type ServerConfig struct {
 	// ends Run, so whatever can be repaired it repairs itself.
 	Accept func(ctx context.Context) (Incoming, error)
 	Policy Policy
-	// AllowKeys are the nodes that may use the exit; empty: all.
-	AllowKeys []identity.PubKey
+	// Keys are the nodes that may use the exit, with limits of their own; empty: all.
+	Keys map[identity.PubKey]Allowance
+	// DenyKeys are nodes that may not, whatever Keys says.
+	DenyKeys []identity.PubKey
+	// Packets opens our way for datagrams; called again after it broke. nil: UDP associations are refused.
+	Packets func(ctx context.Context) (Packets, error)
+	// BindPorts are the ports where BIND may listen; empty: BIND is refused. BindAddr is what is told of where we listen, behind a
+	// NAT that forwards these ports; invalid: the address that we have towards the peer.
+	BindPorts PortRange
+	BindAddr  netip.Addr
 	Limits    ServerLimits
 	Resolver  Resolver     // nil: the system's, in pure Go
 	Log       *slog.Logger // nil: none
@@ -65,6 +86,7 @@ type Server struct {
 	cfg     ServerConfig
 	log     *slog.Logger
 	table   *table
+	hub     *hub          // nil: no datagrams
 	dials   chan struct{} // a token per dial in flight
 	buffers buffers
 	connect connector
@@ -82,11 +104,19 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if cfg.Resolver == nil {
 		cfg.Resolver = &net.Resolver{PreferGo: true}
 	}
-	cfg.AllowKeys = slices.Clone(cfg.AllowKeys)
+	cfg.Keys, cfg.DenyKeys = maps.Clone(cfg.Keys), slices.Clone(cfg.DenyKeys)
 	s := &Server{
 		cfg: cfg, log: cfg.Log.With("part", "socks"),
-		table: newTable(cfg.Limits.MaxStreams, cfg.Limits.MaxStreamsPerKey, cfg.Limits.MaxDialsPerKey),
 		dials: make(chan struct{}, cfg.Limits.MaxDials),
+	}
+	own := map[string]Allowance{}
+	for key, a := range cfg.Keys {
+		own[key.String()] = a
+	}
+	each := Allowance{Rate: cfg.Limits.Rate, Conns: cfg.Limits.MaxStreamsPerKey}
+	s.table = newTable(cfg.Limits.MaxStreams, cfg.Limits.MaxDialsPerKey, func(key string) Allowance { return own[key].or(each) })
+	if cfg.Packets != nil {
+		s.hub = newHub(cfg.Packets)
 	}
 	s.connect = connector{policy: &s.cfg.Policy, resolver: cfg.Resolver, dial: dialTCP}
 	return s, nil
@@ -98,11 +128,17 @@ func (s *Server) Stats() Stats { return s.table.stats() }
 // Connections returns the oldest 1,000 connections, oldest first.
 func (s *Server) Connections() []Connection { return s.table.list() }
 
+// Keys returns what each node uses, those with most bytes first, at most 1,000.
+func (s *Server) Keys() []Owner { return s.table.owners() }
+
 // Run serves until ctx ends (nil) or Accept fails. All streams are then reset and all
 // goroutines have returned.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
+	if s.hub != nil {
+		defer s.hub.close()
+	}
 	defer wg.Wait()
 	defer cancel()
 	wg.Go(func() { s.table.keepSweeping(ctx, s.cfg.Limits.IdleTimeout) })
@@ -124,62 +160,94 @@ func (s *Server) Run(ctx context.Context) error {
 // admit checks key and limits, before a goroutine is spent.
 func (s *Server) admit(ctx context.Context, in Incoming, wg *sync.WaitGroup) {
 	key := in.Peer()
-	if len(s.cfg.AllowKeys) > 0 && !slices.Contains(s.cfg.AllowKeys, key) {
+	if _, ok := s.cfg.Keys[key]; len(s.cfg.Keys) > 0 && !ok || slices.Contains(s.cfg.DenyKeys, key) {
 		s.reject(in, because(Denied, "key not on the list"))
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	e, sh, ok := s.table.open(key, key.String(), cancel)
+	e, ok := s.table.open(key, key.String(), cancel)
 	if !ok {
 		cancel()
 		in.Reject(Busy.Code())
 		return
 	}
+	if _, ok := s.table.own(e, key.String()); !ok {
+		s.table.close(e)
+		cancel()
+		s.reject(in, because(Busy, "the node has too many streams"))
+		return
+	}
 	wg.Go(func() {
 		defer cancel()
 		defer s.table.close(e)
-		s.serve(ctx, in, e, sh)
+		s.serve(ctx, in, e)
 	})
 }
 
 // serve handles one stream to its end.
-func (s *Server) serve(ctx context.Context, in Incoming, e *entry, sh *share) {
-	conn, err := s.open(ctx, in, e, sh)
-	if err != nil {
+func (s *Server) serve(ctx context.Context, in Incoming, e *entry) {
+	what, err := parseErrand(in.Target())
+	switch {
+	case err != nil:
+	case what.kind == kindUDP:
+		err = s.associate(ctx, in, what.port, e)
+	case what.kind == kindBind:
+		err = s.bind(ctx, in, what.target, e)
+	default:
+		err = s.forward(ctx, in, what.target, e)
+	}
+	if err != nil && !e.connected.Load() {
 		s.reject(in, err)
 		return
+	}
+	s.log.Debug("stream ended", "peer", e.key.Short(), "bytes", e.bytes(), "took", time.Since(e.since), "err", err)
+}
+
+// forward connects and pipes. Errors before Confirm are the caller's to tell.
+func (s *Server) forward(ctx context.Context, in Incoming, t Target, e *entry) error {
+	e.is(kindConnect, t.String())
+	conn, err := s.open(ctx, t, e)
+	if err != nil {
+		return err
 	}
 	if err := in.Confirm(); err != nil {
 		s.table.refuse(Gone)
 		resetTCP(conn)
 		in.Reset(Gone.Code())
 		in.Close()
-		return
+		return nil
 	}
 	s.table.establish(e)
-	err = pipe(ctx, conn, in, &e.down, &e.up, &s.buffers)
-	s.log.Debug("stream ended", "peer", e.key.Short(), "bytes", e.bytes(), "took", time.Since(e.since), "err", err)
+	up, down := e.halves()
+	return pipe(ctx, conn, in, down, up, &s.buffers)
 }
 
-// open parses the target, waits its turn and connects.
-func (s *Server) open(ctx context.Context, in Incoming, e *entry, sh *share) (*net.TCPConn, error) {
-	target, err := ParseTarget(in.Target())
+// open waits its turn and connects.
+func (s *Server) open(ctx context.Context, t Target, e *entry) (*net.TCPConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Limits.DialTimeout)
+	defer cancel()
+	done, err := s.turn(ctx, e.share.Load())
 	if err != nil {
 		return nil, err
 	}
-	text := target.String()
-	e.target.Store(&text)
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Limits.DialTimeout)
-	defer cancel()
-	for _, turn := range []chan struct{}{sh.dials, s.dials} { // the key's first, so that one key cannot fill both
+	defer done()
+	return s.connect.connect(ctx, t)
+}
+
+// turn waits until a dial or lookup may begin; done ends it.
+func (s *Server) turn(ctx context.Context, sh *share) (done func(), err error) {
+	turns := []chan struct{}{sh.dials, s.dials} // the key's first, so that one key cannot fill both
+	for i, turn := range turns {
 		select {
 		case turn <- struct{}{}:
-			defer func() { <-turn }()
 		case <-ctx.Done():
+			for _, taken := range turns[:i] {
+				<-taken
+			}
 			return nil, because(Busy, "too many dials in flight: %w", ctx.Err())
 		}
 	}
-	return s.connect.connect(ctx, target)
+	return func() { <-s.dials; <-sh.dials }, nil
 }
 
 // reject counts a refusal and tells the opener its reason; the words stay here.

@@ -201,7 +201,7 @@ func TestAllowKeys(t *testing.T) {
 	m := newTwinMesh(t)
 	target := listener(t, "127.0.0.1:0", echo)
 	friend, stranger := testKey(t), testKey(t)
-	startServer(t, m, func(cfg *ServerConfig) { cfg.AllowKeys = []identity.PubKey{friend} })
+	startServer(t, m, func(cfg *ServerConfig) { cfg.Keys = map[identity.PubKey]Allowance{friend: {}} })
 	m.key = stranger
 	if got := refusal(t, m, target.String()); got != Denied {
 		t.Errorf("stranger: %s", got)
@@ -248,6 +248,7 @@ func TestKeysLeaveNoTrace(t *testing.T) {
 		refusal(t, m, "127.0.0.2:80")
 	}
 	eventually(t, "nothing kept per key", func() bool {
+		s.table.sweep(time.Now().Add(2*shareMemory), 0)
 		s.table.mu.Lock()
 		defer s.table.mu.Unlock()
 		return len(s.table.shares) == 0 && len(s.table.conns) == 0

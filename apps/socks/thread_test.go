@@ -182,7 +182,7 @@ func TestCurl(t *testing.T) {
 	}
 	runner(t, page.Run)
 	m := newTwinMesh(t)
-	client := startClient(t, m, func(cfg *ClientConfig) { cfg.Auth = &Credentials{User: "bob", Password: "secret"} })
+	client := startClient(t, m, func(cfg *ClientConfig) { cfg.Users = []User{{Name: "bob", Password: "secret"}} })
 	startServer(t, m, func(cfg *ServerConfig) {
 		cfg.Resolver = &names{answers: map[string][][]netip.Addr{"page.example": {addrs("127.0.0.1")}}}
 	})

@@ -39,6 +39,8 @@ func TestMesh(t *testing.T) {
 		{"Path", testPath},
 		{"Capture", testCapture},
 		{"Proxy", testProxy},
+		{"Socks", testSocks},
+		{"Failover", testFailover},
 		{"Names", testMeshNames},
 		{"Reach", testReach},
 		{"NoWay", testNoWay},

@@ -111,7 +111,8 @@ func testProxy(t *testing.T, d *demo) {
 		{"the daemon", 1, "127.0.0.1", d.ports[signalPort], replyDenied},
 		{"loopback that was not allowed", 1, "127.0.0.2", d.ports[pagePort], replyDenied},
 		{"this machine by its oddest name", 1, "0.0.0.0", d.ports[pagePort], replyDenied},
-		{"BIND", 2, "127.0.0.1", d.ports[pagePort], replyCommand},
+		{"BIND, for which this exit has no ports", 2, "127.0.0.1", d.ports[pagePort], replyDenied},
+		{"no command", 4, "127.0.0.1", d.ports[pagePort], replyCommand},
 	} {
 		if got := d.ask(t, target.command, target.host, target.port); got != target.want {
 			t.Errorf("%s (%s:%s): reply %d, want %d", target.what, target.host, target.port, got, target.want)

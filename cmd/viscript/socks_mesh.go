@@ -23,7 +23,6 @@ const (
 	dialFirst  = 100 * time.Millisecond // between tries, doubling: the manager counts them
 	dialLast   = time.Second
 	dialWithin = 8 * time.Second        // while there is no route, exit or node
-	exitFresh  = 30 * time.Second       // an exit that was found is used so long before the tracker is asked again
 	probeFirst = 250 * time.Millisecond // between looks for an exit, doubling; each may cost the manager a search
 	probeLast  = 2 * time.Second
 )
@@ -121,69 +120,76 @@ func (m *meshListener) listen(ctx context.Context) error {
 // entry dials the exit; it implements socks.Dialer.
 type entry struct {
 	client *app.Client
-	server string // name, key, or "" for any
+	exits  *exits
 	pins   *secure.Pins
 	log    *slog.Logger
 	waits  waits
-
-	mu    sync.Mutex // guards the following
-	exit  app.App
-	found time.Time
 }
 
 // DialMesh opens a stream at the exit. While the mesh has no route or no exit it tries again for a while:
-// nodes may be starting, or healing.
+// nodes may be starting, or healing. An exit that fails is replaced by the next one at once.
 // A name of the mesh leads to the app itself.
 func (e *entry) DialMesh(ctx context.Context, target string, first []byte) (socks.Stream, error) {
 	name, ok, err := socks.ParseMesh(target)
 	if err != nil {
 		return nil, err
 	}
-	dial, passing, to := e.dial, passing, e.exitName()
+	dial, passing, to := e.dial, passing, e.exits.name()
 	if ok {
 		dial, passing, to = e.dialName(name), noRoute, target
 	}
 	w := e.waits.begin(to, time.Now())
 	defer e.waits.end(w)
-	for pause := dialFirst; ; pause = min(2*pause, dialLast) {
-		conn, err := dial(ctx, target, first)
+	for pause := dialFirst; ; {
+		conn, another, err := dial(ctx, target, first)
 		e.waits.tried(w, err)
 		if err == nil {
 			return conn, nil
+		}
+		if errors.Is(err, errExitLost) && len(first) > 0 {
+			return nil, &app.Refused{Code: wire.CodeNoRoute, Text: "the exit was lost when it may have passed on the beginning"}
 		}
 		if !passing(err) || time.Since(w.began) > dialWithin || ctx.Err() != nil {
 			e.waits.gaveUp(ctx, e.log, w, err)
 			return nil, err
 		}
-		e.forget()
+		if another {
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return nil, err
 		case <-time.After(pause):
 		}
+		pause = min(2*pause, dialLast)
 	}
 }
 
-func (e *entry) dial(ctx context.Context, target string, first []byte) (*app.Conn, error) {
-	exit, err := e.find(ctx)
+// dial dials at the exit in use. another says that it failed and that the next one may work.
+func (e *entry) dial(ctx context.Context, target string, first []byte) (conn *app.Conn, another bool, err error) {
+	exit, err := e.exits.pick(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return e.client.Dial(ctx, exit.Node, exit.Port, app.DialOptions{Target: target, First: first})
+	conn, err = e.exits.through(ctx, exit, app.DialOptions{Target: target, First: first})
+	if err == nil || !passing(err) || ctx.Err() != nil || !errors.Is(err, errExitLost) && !errors.As(err, new(*app.Refused)) {
+		return conn, false, err
+	}
+	return nil, e.exits.fail(exit, err), err
 }
 
 // dialName makes a dial of an app on the mesh, whatever the target's text.
-func (e *entry) dialName(name socks.MeshName) func(context.Context, string, []byte) (*app.Conn, error) {
-	return func(ctx context.Context, _ string, first []byte) (*app.Conn, error) {
+func (e *entry) dialName(name socks.MeshName) func(context.Context, string, []byte) (*app.Conn, bool, error) {
+	return func(ctx context.Context, _ string, first []byte) (*app.Conn, bool, error) {
 		key, port, err := e.resolve(ctx, name)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		conn, err := e.client.Dial(ctx, key, port, app.DialOptions{First: first})
 		if errors.Is(err, &app.Refused{Code: wire.CodeNoListener}) {
 			err = &socks.Error{Reason: socks.Refused, Err: err} // what TCP says of a port without a listener
 		}
-		return conn, err
+		return conn, false, err
 	}
 }
 
@@ -223,24 +229,11 @@ func noRoute(err error) bool {
 	return passing(err) && !errors.As(err, new(*socks.Error))
 }
 
-// exitName is what to call the exit.
-func (e *entry) exitName() string {
-	if e.server != "" {
-		return e.server
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.exit.Name != "" {
-		return e.exit.Name
-	}
-	return "an exit"
-}
-
 // passing reports whether err may be gone in a moment, and the target has certainly not been asked.
 func passing(err error) bool {
 	var refused *app.Refused
 	if !errors.As(err, &refused) {
-		return !errors.Is(err, context.DeadlineExceeded) && !errors.As(err, new(*secure.PinChanged)) // our own node is away
+		return errors.Is(err, errExitLost) || !errors.Is(err, context.DeadlineExceeded) && !errors.As(err, new(*secure.PinChanged)) // our own node is away
 	}
 	switch refused.Code {
 	case wire.CodeNoRoute, wire.CodeNoListener, wire.CodeNoName:
@@ -249,71 +242,26 @@ func passing(err error) bool {
 	return false
 }
 
-func (e *entry) forget() {
-	e.mu.Lock()
-	e.found = time.Time{}
-	e.mu.Unlock()
-}
-
-// find returns the exit to use.
-func (e *entry) find(ctx context.Context) (app.App, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if time.Since(e.found) < exitFresh {
-		return e.exit, nil
-	}
-	a, err := e.ask(ctx)
-	if err != nil {
-		if e.exit.Port != 0 && (errors.Is(err, &app.Refused{Code: wire.CodeTimeout}) || errors.Is(err, &app.Refused{Code: wire.CodeNoName})) {
-			return e.exit, nil // the manager is away, or the tracker has started again: the exit we know is as good as any
-		}
-		return app.App{}, err
-	}
-	e.exit, e.found = a, time.Now()
-	return a, nil
-}
-
-// ask looks the exit up in the tracker, and keeps to the key that a name had when we saw it first.
-func (e *entry) ask(ctx context.Context) (app.App, error) {
-	q := app.Query{Type: socksType, Name: e.server}
-	if key, err := identity.ParseHex(e.server); err == nil {
-		q.Name, q.Node = "", key
-	}
-	apps, err := e.client.Find(ctx, q)
-	if err != nil {
-		return app.App{}, err
-	}
-	if len(apps) == 0 {
-		what := "the app tracker knows no socks-server"
-		if e.server != "" {
-			what += fmt.Sprintf(" %q", e.server)
-		}
-		return app.App{}, &app.Refused{Code: wire.CodeNoName, Text: what}
-	}
-	a := apps[0]
-	if q.Name != "" {
-		if err := e.pins.Pin("app:"+a.Name, a.Node); err != nil {
-			return app.App{}, err
-		}
-	}
-	return a, nil
-}
-
-// probe waits until the exit answers over the mesh: a request without a target is refused by the exit itself.
+// probe waits until an exit answers over the mesh.
 func (e *entry) probe(ctx context.Context, say func(string)) error {
 	began, pause := time.Now(), probeFirst
 	for {
-		conn, err := e.dial(ctx, "", nil)
+		exit, err := e.exits.pick(ctx)
+		another := false
 		if err == nil {
-			conn.Reset(wire.CodeCancelled)
+			if err = e.exits.knock(ctx, exit); err != nil && ctx.Err() == nil {
+				another = e.exits.fail(exit, err)
+			}
 		}
-		if refused := (*app.Refused)(nil); err == nil || errors.As(err, &refused) && (refused.Code == wire.CodeBadRequest || refused.Code == wire.CodeDenied) {
+		if err == nil {
 			return nil
 		}
 		if time.Since(began) > time.Second {
 			say("waiting for an exit: " + err.Error())
 		}
-		e.forget()
+		if another {
+			continue
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -321,4 +269,36 @@ func (e *entry) probe(ctx context.Context, say func(string)) error {
 		}
 		pause = min(2*pause, probeLast)
 	}
+}
+
+// meshPackets is the node's way for datagrams as socks.Packets.
+type meshPackets struct{ *app.PacketConn }
+
+// openPackets is the Packets of socks.ClientConfig and socks.ServerConfig.
+func openPackets(client *app.Client) func(context.Context) (socks.Packets, error) {
+	return func(ctx context.Context) (socks.Packets, error) {
+		conn, err := client.ListenPacket(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		return meshPackets{conn}, nil
+	}
+}
+
+// Port implements socks.Packets.
+func (p meshPackets) Port() uint16 { return uint16(p.LocalAddr().(app.Addr).Port) }
+
+// ReadPacket implements socks.Packets.
+func (p meshPackets) ReadPacket(b []byte) (int, identity.PubKey, error) {
+	n, from, err := p.ReadFrom(b)
+	if err != nil {
+		return 0, identity.PubKey{}, err
+	}
+	return n, from.(app.Addr).Key, nil
+}
+
+// WritePacket implements socks.Packets.
+func (p meshPackets) WritePacket(b []byte, to identity.PubKey, port uint16) error {
+	_, err := p.WriteTo(b, app.Addr{Key: to, Port: app.Port(port)})
+	return err
 }
