@@ -84,5 +84,6 @@
 // bytes in flight, freed when the far session receives, so that relays and what the sender retains stay bounded whatever
 // the apps do; streams that wait for it are served in turn, one span of 64 KiB each. It begins with 256 KiB, after a move with 64 KiB,
 // doubles each round trip until the first mark of congestion and then follows the marks as DCTCP does (RFC 8257),
-// between 64 KiB and 4 MiB, or a share of 8 MiB where many sessions have streams.
+// between 64 KiB and 1 MiB and what the path delivers in four of its least round trips of late: more would only wait in queues. It never
+// exceeds 4 MiB, or a share of 8 MiB where many sessions have streams.
 package session

@@ -383,11 +383,11 @@ func (st *Stream) took(n int) {
 	st.forgetIfFinished()
 }
 
-// widenLocked doubles the window of a stream that used half of it within two round trips: then credit, not
-// the path, holds it back.
+// widenLocked doubles the window of a stream that used half of it within two round trips of the path without load: then credit,
+// not the path, holds it back.
 func (st *Stream) widenLocked() {
 	now := time.Now()
-	fast := now.Sub(st.granted) < 2*time.Duration(st.s.rtt.Load())
+	fast := now.Sub(st.granted) < 2*time.Duration(st.s.base.Load())+readerPause
 	st.granted = now
 	if !fast || 2*st.window > maxCredit {
 		return
@@ -397,11 +397,11 @@ func (st *Stream) widenLocked() {
 	}
 }
 
-// widen takes n bytes of the session's budget for credit. Half of it is left to streams that are yet to come.
+// widen takes n bytes of the session's budget for credit. Most of it is left to streams that are yet to come.
 func (s *Session) widen(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.granted+n > budget/2 || s.host.credit.Load()+int64(n) > hostBudget {
+	if s.granted+n > wideBudget || s.host.credit.Load()+int64(n) > hostBudget {
 		return false
 	}
 	s.granted += n
@@ -420,7 +420,7 @@ func (st *Stream) Write(p []byte) (total int, err error) {
 			st.returnCredit(n)
 			return total, err
 		}
-		st.s.sendData(st.id, p[:n])
+		st.s.sendData(st.id, p[:n], sealedLen(n))
 		total += n
 		p = p[n:]
 	}
