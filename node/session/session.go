@@ -22,6 +22,8 @@ const (
 	// A stream's credit starts at firstCredit, or less when there are many (budgetShare), but never under
 	// MaxFirst; it doubles while it is used up.
 	firstCredit = 256 << 10
+	nearCredit  = 64 << 10             // instead, on a path
+	nearPath    = 5 * time.Millisecond // whose round trip is less than that
 	budgetShare = budget / 8
 	maxCredit   = 4 << 20
 	wideBudget  = maxCredit + firstCredit // what streams that want more may have together

@@ -60,7 +60,7 @@ func newStream(s *Session, port uint16, target string) *Stream {
 
 // enterLocked gives a stream its number and its credit; false when no credit is left for it. The caller holds s.mu.
 func (s *Session) enterLocked(st *Stream, id uint32) bool {
-	window := min(firstCredit, max(MaxFirst, budgetShare/(len(s.streams)+1)))
+	window := min(s.firstCredit(), max(MaxFirst, budgetShare/(len(s.streams)+1)))
 	if s.granted+window > budget {
 		return false
 	}
@@ -75,6 +75,15 @@ func (s *Session) enterLocked(st *Stream, id uint32) bool {
 	s.count.Opened++
 	s.lastUse = time.Now()
 	return true
+}
+
+// firstCredit is a new stream's credit, when there are few. Where a round trip takes next to nothing it is small: so the
+// first bytes reach the app before the rest keeps all processors on the way busy.
+func (s *Session) firstCredit() int {
+	if base := s.base.Load(); base > 0 && base < int64(nearPath) {
+		return nearCredit
+	}
+	return firstCredit
 }
 
 // Open opens a stream to a port of the remote node, with a target for the app there (at most 512

@@ -54,3 +54,15 @@ func TestMeasuredRate(t *testing.T) {
 		t.Fatalf("%.0f B/s after a slower time of %.0f", w.rate, slow)
 	}
 }
+
+// A stream begins with little credit on a path whose round trip takes next to nothing, and only there.
+func TestFirstCredit(t *testing.T) {
+	for base, want := range map[time.Duration]int{
+		0: firstCredit, 100 * time.Microsecond: nearCredit, nearPath - 1: nearCredit, nearPath: firstCredit, time.Second: firstCredit,
+	} {
+		var s Session
+		if s.base.Store(int64(base)); s.firstCredit() != want {
+			t.Errorf("round trip %s: %d, want %d", base, s.firstCredit(), want)
+		}
+	}
+}
