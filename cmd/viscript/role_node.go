@@ -53,7 +53,7 @@ HOSTNAME    our name in the manager's domain`,
 				return nil, err
 			}
 			w := &registration{n: n, status: fmt.Sprintf("node %s at %s, apps at %s", e.key.Public().Short(), n.Addr(), n.AppAddr())}
-			return &service{run: n.Run, commands: nodeCommands(n), status: w.status, ready: w.ready, follow: w.follow}, nil
+			return &service{run: lean(n.Run), commands: nodeCommands(n), status: w.status, ready: w.ready, follow: w.follow}, nil
 		},
 	}
 }

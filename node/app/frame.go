@@ -111,6 +111,7 @@ func (r *Reader) Next() (k Kind, body []byte, err error) {
 
 // Sizes of a Reader's buffer: small until the peer sends much.
 const (
+	firstBuffer = 512 // enough for the words around a descriptor that is handed over
 	smallBuffer = 4 << 10
 	largeBuffer = HeaderLen + MaxBody
 )
@@ -138,9 +139,12 @@ func (r *Reader) fill(n int) error {
 func (r *Reader) makeRoom(n int) {
 	old := r.buf[r.from:r.to]
 	if n > len(r.buf) {
-		size := smallBuffer
-		if n > smallBuffer {
-			size = largeBuffer
+		size := largeBuffer
+		switch {
+		case n <= firstBuffer && len(r.buf) == 0:
+			size = firstBuffer
+		case n <= smallBuffer:
+			size = smallBuffer
 		}
 		r.buf = make([]byte, size)
 	}

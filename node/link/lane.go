@@ -2,9 +2,9 @@ package link
 
 import (
 	"encoding/binary"
-	"sync"
 	"time"
 
+	"github.com/skycoin/viscript/node/spare"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -23,8 +23,8 @@ type chunk struct {
 }
 
 var (
-	chunks      = sync.Pool{New: func() any { return &chunk{b: make([]byte, 0, chunkLen)} }}
-	smallChunks = sync.Pool{New: func() any { return &chunk{b: make([]byte, 0, smallLen)} }}
+	chunks      = spare.New(16, func() *chunk { return &chunk{b: make([]byte, 0, chunkLen)} })
+	smallChunks = spare.New(64, func() *chunk { return &chunk{b: make([]byte, 0, smallLen)} })
 )
 
 func (c *chunk) free() {
@@ -61,9 +61,9 @@ func (q *lane) needs(n int) int {
 func (q *lane) push(rec []byte, now time.Duration) {
 	switch q.needs(len(rec)) {
 	case smallLen:
-		q.grow(smallChunks.Get().(*chunk))
+		q.grow(smallChunks.Get())
 	case chunkLen:
-		q.grow(chunks.Get().(*chunk))
+		q.grow(chunks.Get())
 	}
 	b := append(q.last.b, rec...)
 	binary.BigEndian.PutUint64(b[len(b)-stampLen:], uint64(now))

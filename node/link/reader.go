@@ -3,10 +3,10 @@ package link
 import (
 	"io"
 	"net"
-	"sync"
 	"syscall"
 
 	"github.com/skycoin/viscript/node/direct"
+	"github.com/skycoin/viscript/node/spare"
 )
 
 // readBuffer is large enough for several of the largest records, so that one read and one write move many.
@@ -14,7 +14,7 @@ const readBuffer = 256 << 10
 
 // readBufs are what links read into. Where the connection is a descriptor, a link that waits for
 // its neighbour holds none.
-var readBufs = sync.Pool{New: func() any { b := make([]byte, readBuffer); return &b }}
+var readBufs = spare.New(2, func() *[]byte { b := make([]byte, readBuffer); return &b })
 
 // reader is the receiving side's memory. Of one goroutine.
 type reader struct {
@@ -44,7 +44,7 @@ func (r *reader) skip(n int) {
 
 func (r *reader) hold() {
 	if r.buf == nil {
-		r.buf = readBufs.Get().(*[]byte)
+		r.buf = readBufs.Get()
 	}
 }
 

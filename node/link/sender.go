@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/skycoin/viscript/node/direct"
+	"github.com/skycoin/viscript/node/spare"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -52,7 +53,7 @@ type sender struct {
 }
 
 // writeBufs are where spans are sealed or gathered; a link holds one only while it writes.
-var writeBufs = sync.Pool{New: func() any { b := make([]byte, 0, maxWrite+wire.MaxRecord); return &b }}
+var writeBufs = spare.New(2, func() *[]byte { b := make([]byte, 0, maxWrite+wire.MaxRecord); return &b })
 
 func (s *sender) init(l *Link, key ratchet) {
 	s.l, s.key = l, key
@@ -102,7 +103,7 @@ func (l *Link) SendKept(span []byte) (overflow wire.RouteID) {
 		return 0
 	}
 	if s.direct() {
-		buf := writeBufs.Get().(*[]byte)
+		buf := writeBufs.Get()
 		for len(span) > 0 && !s.writing {
 			whole := wholeRecords(span, maxWrite)
 			*buf = s.sealTo((*buf)[:0], span[:whole])
@@ -282,7 +283,7 @@ func (s *sender) next() (*[]byte, bool) {
 			return nil, false
 		}
 		s.writing = true
-		buf := writeBufs.Get().(*[]byte)
+		buf := writeBufs.Get()
 		b := append((*buf)[:0], s.tail...)
 		s.tail = s.tail[:0]
 		start := len(b)

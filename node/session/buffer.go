@@ -1,6 +1,6 @@
 package session
 
-import "sync"
+import "github.com/skycoin/viscript/node/spare"
 
 // Sizes of receive chunks: small ones for streams that say little.
 const (
@@ -18,16 +18,16 @@ type rchunk struct {
 func (c *rchunk) bytes() []byte { return c.b[c.at:] }
 
 var (
-	smallChunks = sync.Pool{New: func() any { return &rchunk{b: make([]byte, 0, smallChunk)} }}
-	largeChunks = sync.Pool{New: func() any { return &rchunk{b: make([]byte, 0, largeChunk)} }}
+	smallChunks = spare.New(64, func() *rchunk { return &rchunk{b: make([]byte, 0, smallChunk)} })
+	largeChunks = spare.New(calmWindow/largeChunk, func() *rchunk { return &rchunk{b: make([]byte, 0, largeChunk)} })
 )
 
 func newChunk(want int) *rchunk {
-	pool := &largeChunks
+	list := largeChunks
 	if want <= smallChunk {
-		pool = &smallChunks
+		list = smallChunks
 	}
-	c := pool.Get().(*rchunk)
+	c := list.Get()
 	c.next, c.at, c.b = nil, 0, c.b[:0]
 	return c
 }

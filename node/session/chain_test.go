@@ -427,8 +427,10 @@ func TestIdleSessionHasNothingInFlight(t *testing.T) {
 		near, far := c.dial("x", []byte("some data"))
 		near.CloseWrite()
 		io.ReadAll(far)
-		far.Write(make([]byte, 100000))
-		far.CloseWrite()
+		go func() { // more than is taken before somebody reads
+			far.Write(make([]byte, 100000))
+			far.CloseWrite()
+		}()
 		io.ReadAll(near)
 		for who, h := range map[string]*host{"near": c.hosts[0], "far": c.hosts[2]} {
 			for until := time.Now().Add(patience); h.sess.Sessions()[0].InFlight > 0; time.Sleep(time.Millisecond) {

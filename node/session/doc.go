@@ -73,7 +73,8 @@
 //
 // Without any path a session that has streams, or datagrams in the last ten seconds, lives for a minute (another one ends at once at the initiator,
 // after five seconds at the responder): its streams stand still, the initiator asks for routes, from
-// 50 ms on with doubling pauses, and keeps away from the nodes of a silent route for 30 s. When the far node closes two such routes at
+// 50 ms on with doubling pauses, and keeps away from the nodes of a silent route for 30 s; where there is no other way, it tries what fell
+// silent first, since that may have healed. When the far node closes two such routes at
 // once in a row, it knows the session no more, and the session is over. A path that fell silent without another at hand stays
 // in use, since it may come back. A route that ends with goodbye but without CLOSE is only a path less.
 //
@@ -83,5 +84,6 @@
 // bytes in flight, freed when the far session receives, so that relays and what the sender retains stay bounded whatever
 // the apps do; streams that wait for it are served in turn, one span of 64 KiB each. It begins with 256 KiB, after a move with 64 KiB,
 // doubles each round trip until the first mark of congestion and then follows the marks as DCTCP does (RFC 8257),
-// between 64 KiB and 4 MiB, or a share of 8 MiB where many sessions have streams.
+// between 64 KiB and 1 MiB and what the path delivers in four of its least round trips of late: more would only wait in queues. It never
+// exceeds 4 MiB, or a share of 8 MiB where many sessions have streams.
 package session

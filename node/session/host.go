@@ -31,7 +31,7 @@ var ErrFull = errors.New("session: too many sessions")
 const hostWindow = 2 * maxWindow
 
 // hostBudget bounds the credit of all sessions together, as far as it is given to streams that want more.
-const hostBudget = budget
+const hostBudget = 2 * wideBudget
 
 // handshakeTimeout bounds the greeting of the far node.
 const handshakeTimeout = 10 * time.Second

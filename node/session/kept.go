@@ -1,8 +1,7 @@
 package session
 
 import (
-	"sync"
-
+	"github.com/skycoin/viscript/node/spare"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -16,10 +15,11 @@ type span struct {
 	held bool    // somebody builds in it or sends from it: it stays in the list
 }
 
-var spans = sync.Pool{New: func() any { return &span{b: make([]byte, 0, spanLen)} }}
+// spans: those of a calm window are kept.
+var spans = spare.New(calmWindow/spanLen, func() *span { return &span{b: make([]byte, 0, spanLen)} })
 
 func newSpan() *span {
-	sp := spans.Get().(*span)
+	sp := spans.Get()
 	*sp = span{b: sp.b[:0], ends: sp.ends[:0]}
 	return sp
 }

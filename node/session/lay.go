@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/skycoin/viscript/node/identity"
@@ -52,8 +53,8 @@ type laying struct {
 	stand   attempt
 	better  time.Duration // Host.now of the next question for a better one
 	refused int
-	plain   bool // avoid nobody the next time: there was no such path
 	avoid   []avoided
+	lenient int // so many of the paths to avoid, the oldest ones, are not avoided the next time: there was no other
 }
 
 // attempt is the backoff of one kind of request.
@@ -89,11 +90,18 @@ type errand struct {
 
 // avoidLocked keeps new routes away from the inner nodes of one that fell silent.
 func (s *Session) avoidLocked(now time.Duration, p *Path) {
-	for i, n := range p.nodes {
-		if i > 0 && i < len(p.nodes)-1 && len(s.laying.avoid) < maxAvoid {
-			s.laying.avoid = append(s.laying.avoid, avoided{n, now + s.host.timing.avoid})
-		}
+	if len(p.nodes) > 2 {
+		s.laying.shun(p.nodes[1:len(p.nodes)-1], now+s.host.timing.avoid)
 	}
+}
+
+// shun enters the inner nodes of a path, behind those that fell silent before it.
+func (l *laying) shun(inner []identity.PubKey, until time.Duration) {
+	l.avoid = slices.DeleteFunc(l.avoid, func(a avoided) bool { return slices.Contains(inner, a.node) })
+	for _, n := range inner {
+		l.avoid = append(l.avoid, avoided{n, until})
+	}
+	l.avoid = l.avoid[max(len(l.avoid)-maxAvoid, 0):]
 }
 
 // errandLocked decides whether a route is to be asked for now; nil: no.
@@ -148,25 +156,17 @@ func (s *Session) errandLocked(c *chores, busy bool) *errand {
 	return e
 }
 
-// avoiding lists whom to avoid.
+// avoiding lists whom to avoid: what fell silent last counts most, for by now an older path may have healed.
 func (l *laying) avoiding(now time.Duration) (nodes []identity.PubKey) {
-	keep := l.avoid[:0]
+	l.avoid = slices.DeleteFunc(l.avoid, func(a avoided) bool { return now >= a.until })
+	paths, last := 0, time.Duration(0)
 	for _, a := range l.avoid {
-		if now < a.until {
-			keep = append(keep, a)
+		if a.until != last {
+			paths, last = paths+1, a.until
 		}
-	}
-	l.avoid = keep
-	if l.plain {
-		l.plain = false
-		return nil
-	}
-	seen := map[identity.PubKey]bool{}
-	for _, a := range keep {
-		if !seen[a.node] {
+		if paths > l.lenient {
 			nodes = append(nodes, a.node)
 		}
-		seen[a.node] = true
 	}
 	return nodes
 }
@@ -191,12 +191,14 @@ func (s *Session) run(ctx context.Context, e *errand) {
 	case err == nil:
 	case e.why == toRescue:
 		l.rescue.failed(now, rescueFirst, rescueLast)
-	case e.why == toStand && errors.Is(err, ErrNoBetter):
+	case e.why == toStand && errors.Is(err, ErrNoBetter) && len(e.want.Avoid) == 0:
 		l.stand.failed(now, standLast, standLast)
 	case e.why == toStand:
 		l.stand.failed(now, standFirst, standLast)
 	}
-	l.plain = err != nil && len(e.want.Avoid) > 0
+	if l.lenient++; err == nil || len(e.want.Avoid) == 0 {
+		l.lenient = 0
+	}
 	s.mu.Unlock()
 	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrNoBetter) {
 		s.host.log.Debug("no further route", "peer", s.remote.Short(), "err", err)

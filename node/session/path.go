@@ -53,6 +53,8 @@ type Path struct {
 	confirmed bool          // the peer has answered on it
 	silent    bool          // it answers no more, but there is nothing better
 	srtt      time.Duration
+	base      time.Duration // the least round trip of late; 0: not known
+	baseAt    time.Duration // Host.now when it was measured
 	pinged    time.Duration // Host.now of the PING that is not answered; 0: none
 	watched   time.Duration // Host.now since when it is in use, or has been asked for signs of life
 	lastPing  time.Duration
@@ -150,12 +152,23 @@ func (p *Path) sendPiece(c piece, flags uint8) {
 }
 
 // measuredLocked folds one round trip in (RFC 6298's gain of 1/8).
-func (p *Path) measuredLocked(d time.Duration) {
+// ponged tells a PING's from that of data, which may have waited behind other data.
+func (p *Path) measuredLocked(d time.Duration, ponged bool) {
+	switch now := p.host.now(); {
+	case p.base == 0 || d <= p.base:
+		p.base, p.baseAt = max(d, 1), now
+	case ponged && now-p.baseAt > baseTime/2:
+		p.base, p.baseAt = min(d, 2*p.base), now
+	}
 	if p.srtt != 0 {
 		d = p.srtt + (d-p.srtt)/8
 	}
 	p.srtt = max(d, 1)
 }
+
+// baseTime is how long the least round trip of a path counts. Then a PING, which overtakes data, measures it again, and
+// may double it.
+const baseTime = 10 * time.Second
 
 // patienceLocked is how long the path may say nothing while it is spoken to.
 func (p *Path) patienceLocked() time.Duration { return max(3*p.srtt, p.host.timing.silence) }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"syscall"
 
 	"github.com/skycoin/viscript/node/direct"
 	"github.com/skycoin/viscript/node/link"
@@ -17,13 +16,16 @@ const dataAt = framesAt + dataHeader
 // ReadFrom implements io.ReaderFrom: what r gives leaves without another copy, until r's end (nil). While
 // r, if it has a descriptor, gives nothing, no buffer is held. Errors: *wire.Refused when the stream is over, else r's.
 func (st *Stream) ReadFrom(r io.Reader) (total int64, err error) {
-	raw := direct.Of(r)
+	var in *intake
+	if raw := direct.Of(r); raw != nil {
+		in = newIntake(st, raw)
+	}
 	for {
 		n, err := st.takeCredit(spanData)
 		if err != nil {
 			return total, err
 		}
-		m, err := st.move(r, raw, n)
+		m, err := st.move(r, in, n)
 		st.returnCredit(n - m)
 		total += int64(m)
 		st.moved.Add(uint64(m))
@@ -49,37 +51,45 @@ func (st *Stream) returnCredit(n int) {
 }
 
 // move reads once, up to n bytes, into the place where they are sealed, and sends them.
-func (st *Stream) move(r io.Reader, raw syscall.RawConn, n int) (m int, err error) {
+func (st *Stream) move(r io.Reader, in *intake, n int) (m int, err error) {
 	var sp *span
-	if raw != nil {
-		sp, m, err = readReady(raw, n)
+	var reserved int
+	if in != nil {
+		sp, m, reserved, err = in.read(n)
 	} else {
-		sp = newSpan()
-		m, err = r.Read(sp.b[dataAt : dataAt+n : cap(sp.b)])
+		sp, m, reserved, err = st.readPlain(r, n)
 	}
 	if sp == nil {
 		return 0, err
 	}
-	if m <= 0 {
-		freeSpans(sp)
-		return 0, err
-	}
-	if werr := st.s.takeWindow(st, sealedLen(m)); werr != nil {
-		freeSpans(sp)
-		return 0, werr
-	}
 	if m > spanData/2 {
-		st.s.sendInPlace(st.id, sp, m)
+		st.s.sendInPlace(st.id, sp, m, reserved)
 		return m, err
 	}
-	st.s.sendData(st.id, sp.b[dataAt:dataAt+m]) // so that few bytes do not keep a whole span
+	st.s.sendData(st.id, sp.b[dataAt:dataAt+m], reserved) // so that few bytes do not keep a whole span
 	freeSpans(sp)
 	return m, err
 }
 
+// readPlain reads from what is no descriptor; it holds its span while it waits.
+func (st *Stream) readPlain(r io.Reader, n int) (sp *span, m, reserved int, err error) {
+	sp = newSpan()
+	m, err = r.Read(sp.b[dataAt : dataAt+n : cap(sp.b)])
+	if m > 0 {
+		reserved = sealedLen(m)
+		werr := st.s.takeWindow(st, reserved)
+		if werr == nil {
+			return sp, m, reserved, err
+		}
+		err = werr
+	}
+	freeSpans(sp)
+	return nil, 0, 0, err
+}
+
 // sendInPlace sends the n bytes at dataAt of sp, more than maxData and at most spanData, as two records built around them.
-// sp is the session's from now on.
-func (s *Session) sendInPlace(sid uint32, sp *span, n int) {
+// sp is the session's from now on. reserved is what was taken of the window for them, or more.
+func (s *Session) sendInPlace(sid uint32, sp *span, n, reserved int) {
 	b := sp.b[:cap(sp.b)]
 	second := dataAt + maxData + 2*wire.TagLen // the second record's head comes where its data lies
 	copy(b[second+dataAt:], b[dataAt+maxData:dataAt+n])
@@ -90,7 +100,7 @@ func (s *Session) sendInPlace(sid uint32, sp *span, n int) {
 	if ok {
 		sp.b = b[:second+dataAt+n-maxData+2*wire.TagLen]
 	}
-	s.commit(sp, 0, sealedLen(n))
+	s.commit(sp, 0, reserved)
 }
 
 // sealInPlace completes the record rec, whose n bytes of data are in place. The caller holds sendMu.

@@ -7,7 +7,11 @@ import (
 	"syscall"
 )
 
-// readReady is never called: no descriptor is read directly here.
-func readReady(syscall.RawConn, int) (sp *span, m int, err error) {
-	return nil, 0, errors.ErrUnsupported
+// intake is never used: no descriptor is read directly here.
+type intake struct{}
+
+func newIntake(*Stream, syscall.RawConn) *intake { return nil }
+
+func (*intake) read(int) (sp *span, m, reserved int, err error) {
+	return nil, 0, 0, errors.ErrUnsupported
 }

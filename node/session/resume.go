@@ -33,13 +33,13 @@ func (s *Session) ackedLocked(records, ce uint64) (free *span, bytes uint64) {
 	before, inFlight := s.kept.acked.bytes, s.kept.inFlight()
 	free = s.kept.release(records)
 	now := s.kept.acked.bytes
-	s.win.onAck(now-before, now, ce, inFlight, s.kept.sent.bytes, s.host.windowLimit())
+	s.win.onAck(now-before, now, ce, inFlight, s.kept.sent.bytes, s.windowLimitLocked(now))
 	s.ackAt = s.host.now()
 	if pr := s.probe; pr.path != nil && records >= pr.records {
 		s.probe = probe{}
 		if pr.path == s.active && records == pr.records {
-			pr.path.measuredLocked(s.ackAt - pr.at)
-			s.rtt.Store(int64(pr.path.srtt))
+			pr.path.measuredLocked(s.ackAt-pr.at, false)
+			s.timedLocked(pr.path)
 		}
 	}
 	if s.kept.cursor != nil {
@@ -47,6 +47,22 @@ func (s *Session) ackedLocked(records, ce uint64) (free *span, bytes uint64) {
 	}
 	s.grantLocked()
 	return free, now
+}
+
+// timedLocked takes over the round trips of the path in use.
+func (s *Session) timedLocked(p *Path) {
+	s.rtt.Store(int64(p.srtt))
+	s.base.Store(int64(p.base))
+}
+
+// windowLimitLocked is the largest window for the path in use, now that so many bytes are acknowledged.
+func (s *Session) windowLimitLocked(acked uint64) uint64 {
+	limit := s.host.windowLimit()
+	if p := s.active; p != nil {
+		s.win.measure(acked, s.host.now(), p.base)
+		limit = min(limit, s.win.useful(p.base))
+	}
+	return limit
 }
 
 // switchTo makes p the path on which we send Data, as switch number gen: the peer is told, and everything that is not
@@ -66,7 +82,7 @@ func (s *Session) switchTo(p *Path, gen uint64, why string) {
 	s.win.start(minWindow)
 	s.probe = probe{}
 	p.watched, p.silent, p.retire, p.faster = s.host.now(), false, 0, 0
-	s.rtt.Store(int64(p.srtt))
+	s.timedLocked(p)
 	s.alone = 0
 	s.moves = moves{n: s.moves.n + 1, why: why, when: time.Now()}
 	s.ackAt = s.host.now()
@@ -146,14 +162,14 @@ func (s *Session) pong(p *Path, opaque uint64) {
 	defer s.mu.Unlock()
 	s.answeredLocked(opaque, now)
 	if sent := time.Duration(opaque); sent >= p.since && sent <= now { // any of ours, not only the last
-		p.measuredLocked(now - sent)
+		p.measuredLocked(now-sent, true)
 		p.pinged = 0
 	}
 	if !p.confirmed {
 		s.kickSteward() // it is now
 	}
 	if p == s.active {
-		s.rtt.Store(int64(p.srtt))
+		s.timedLocked(p)
 	} else if a := s.active; a != nil && p.confirmed {
 		if p.faster++; a.srtt == 0 || 2*p.srtt >= a.srtt {
 			p.faster = 0

@@ -113,13 +113,13 @@ func (s *Session) sealInto(sp *span, from, reserved int) {
 }
 
 // sendData sends up to spanData bytes of a stream, for which credit and window have been taken.
-func (s *Session) sendData(sid uint32, data []byte) {
-	reserved := sealedLen(len(data))
+// reserved is what was taken of the window, at least as much as they need.
+func (s *Session) sendData(sid uint32, data []byte, reserved int) {
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
 	k := s.lanes.Load()
 	s.mu.Lock()
-	sp := s.kept.room(reserved + (len(data)+maxData-1)/maxData*wire.Overhead)
+	sp := s.kept.room(sealedLen(len(data)) + (len(data)+maxData-1)/maxData*wire.Overhead)
 	s.mu.Unlock()
 	from := len(sp.b)
 	for len(data) > 0 {
@@ -152,7 +152,8 @@ func (s *Session) commit(sp *span, from, reserved int) {
 		s.kept.add(sp, at)
 	}
 	s.reserved -= uint64(reserved)
-	s.count.SentBytes += s.kept.sealed.bytes - before
+	added := s.kept.sealed.bytes - before
+	s.count.SentBytes += added
 	if s.kept.sealed.bytes-s.kept.acked.bytes > maxKept {
 		s.failSoonLocked(errProtocol)
 	}
@@ -164,6 +165,9 @@ func (s *Session) commit(sp *span, from, reserved int) {
 		if c, ok = s.kept.take(^uint64(0)); ok {
 			flags = s.flagLocked(c, p)
 		}
+	}
+	if uint64(reserved) > added {
+		s.grantLocked()
 	}
 	s.mu.Unlock()
 	if ok {

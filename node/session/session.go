@@ -22,8 +22,12 @@ const (
 	// A stream's credit starts at firstCredit, or less when there are many (budgetShare), but never under
 	// MaxFirst; it doubles while it is used up.
 	firstCredit = 256 << 10
+	nearCredit  = 64 << 10             // instead, on a path
+	nearPath    = 5 * time.Millisecond // whose round trip is less than that
 	budgetShare = budget / 8
 	maxCredit   = 4 << 20
+	wideBudget  = maxCredit + firstCredit // what streams that want more may have together
+	readerPause = 2 * time.Millisecond    // that an app may make without emptying its stream's credit
 	// maxPaths is how many paths a peer may join: one in use, one that stands by, one that takes over, and one
 	// whose end has not come through yet.
 	maxPaths = 4
@@ -57,6 +61,7 @@ type Session struct {
 	kick    chan struct{} // holds one: work for the steward
 	lanes   atomic.Pointer[lanes]
 	rtt     atomic.Int64  // of the path in use
+	base    atomic.Int64  // of the path in use without load, 0: not known
 	inNext  atomic.Uint64 // in.records
 	gramAt  atomic.Int64  // Host.now of the last datagram, either way
 

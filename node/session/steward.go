@@ -229,6 +229,7 @@ func (s *Session) watchLocked(c *chores, p *Path, busy bool) {
 	due := p.lastPing + every
 	if inUse && busy {
 		due = max(due, c.now-quiet+every)
+		due = min(due, max(p.baseAt, p.lastPing)+baseTime)
 	}
 	if p.pinged != 0 && !p.silent {
 		c.at(max(p.pinged+patience/2, c.now-quiet+patience))

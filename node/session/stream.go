@@ -60,7 +60,7 @@ func newStream(s *Session, port uint16, target string) *Stream {
 
 // enterLocked gives a stream its number and its credit; false when no credit is left for it. The caller holds s.mu.
 func (s *Session) enterLocked(st *Stream, id uint32) bool {
-	window := min(firstCredit, max(MaxFirst, budgetShare/(len(s.streams)+1)))
+	window := min(s.firstCredit(), max(MaxFirst, budgetShare/(len(s.streams)+1)))
 	if s.granted+window > budget {
 		return false
 	}
@@ -75,6 +75,15 @@ func (s *Session) enterLocked(st *Stream, id uint32) bool {
 	s.count.Opened++
 	s.lastUse = time.Now()
 	return true
+}
+
+// firstCredit is a new stream's credit, when there are few. Where a round trip takes next to nothing it is small: so the
+// first bytes reach the app before the rest keeps all processors on the way busy.
+func (s *Session) firstCredit() int {
+	if base := s.base.Load(); base > 0 && base < int64(nearPath) {
+		return nearCredit
+	}
+	return firstCredit
 }
 
 // Open opens a stream to a port of the remote node, with a target for the app there (at most 512
@@ -383,11 +392,11 @@ func (st *Stream) took(n int) {
 	st.forgetIfFinished()
 }
 
-// widenLocked doubles the window of a stream that used half of it within two round trips: then credit, not
-// the path, holds it back.
+// widenLocked doubles the window of a stream that used half of it within two round trips of the path without load: then credit,
+// not the path, holds it back.
 func (st *Stream) widenLocked() {
 	now := time.Now()
-	fast := now.Sub(st.granted) < 2*time.Duration(st.s.rtt.Load())
+	fast := now.Sub(st.granted) < 2*time.Duration(st.s.base.Load())+readerPause
 	st.granted = now
 	if !fast || 2*st.window > maxCredit {
 		return
@@ -397,11 +406,11 @@ func (st *Stream) widenLocked() {
 	}
 }
 
-// widen takes n bytes of the session's budget for credit. Half of it is left to streams that are yet to come.
+// widen takes n bytes of the session's budget for credit. Most of it is left to streams that are yet to come.
 func (s *Session) widen(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.granted+n > budget/2 || s.host.credit.Load()+int64(n) > hostBudget {
+	if s.granted+n > wideBudget || s.host.credit.Load()+int64(n) > hostBudget {
 		return false
 	}
 	s.granted += n
@@ -420,7 +429,7 @@ func (st *Stream) Write(p []byte) (total int, err error) {
 			st.returnCredit(n)
 			return total, err
 		}
-		st.s.sendData(st.id, p[:n])
+		st.s.sendData(st.id, p[:n], sealedLen(n))
 		total += n
 		p = p[n:]
 	}

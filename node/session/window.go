@@ -11,7 +11,14 @@ import (
 const (
 	minWindow   = 64 << 10
 	firstWindow = 256 << 10
-	maxWindow   = 4 << 20 // under link.MaxQueued, so that no relay overflows
+	minPiece    = minWindow / 4 // bytes of a stream that room is reserved for before they are there, at least
+	maxWindow   = 4 << 20       // under link.MaxQueued, so that no relay overflows
+	// calmWindow is enough for any path whose round trip is short: 1 GB/s over a millisecond.
+	calmWindow  = 1 << 20
+	usefulTrips = 4
+	// rateTime is the least time in which a rate is measured; rateFade the share of the largest one that a lower one takes off.
+	rateTime = 5 * time.Millisecond
+	rateFade = 1.0 / 16
 	// windowStep is what the window gains in a round trip without a mark.
 	windowStep = maxData
 	// markGain is the weight of one window's share of marked bytes in alpha.
@@ -28,11 +35,24 @@ type window struct {
 	seen  uint64  // acknowledged in this observation
 	mark  uint64  // of these, marked
 	ce    uint64  // marked bytes in the newest ACK
+
+	rate      float64       // bytes acknowledged in a second, the largest of late
+	rateSince time.Duration // when the measurement of it began; 0: no one is under way
+	rateFrom  uint64        // acknowledged then
 }
 
 // start begins anew with a size.
 func (w *window) start(size uint64) {
 	*w = window{size: size, slow: true, alpha: 1, ce: w.ce}
+}
+
+// useful is the largest window that can make this path faster: calmWindow, and what it delivers in usefulTrips of its
+// round trips without load, which leaves room for what links repair. More would only wait in queues. base 0: not known yet.
+func (w *window) useful(base time.Duration) uint64 {
+	if base == 0 {
+		return maxWindow
+	}
+	return min(maxWindow, calmWindow+uint64(usefulTrips*w.rate*base.Seconds()))
 }
 
 // onAck takes n newly acknowledged bytes, all bytes acknowledged so far, the peer's count of marked bytes, the bytes that
@@ -75,6 +95,19 @@ func (w *window) turn(inFlight uint64) {
 
 func (w *window) shrink() {
 	w.size = max(minWindow, uint64(float64(w.size)*(1-w.alpha/2)))
+}
+
+// measure counts what is delivered: acked bytes in all now. Acknowledgements come in bursts, so it takes a round trip without load,
+// and rateTime at least, before they tell a rate.
+func (w *window) measure(acked uint64, now, base time.Duration) {
+	took := now - w.rateSince
+	if w.rateSince != 0 && took < max(base, rateTime) {
+		return
+	}
+	if w.rateSince != 0 {
+		w.rate = max(float64(acked-w.rateFrom)/took.Seconds(), w.rate*(1-rateFade))
+	}
+	w.rateSince, w.rateFrom = now, acked
 }
 
 func (w *window) observe(until uint64) { w.end, w.seen, w.mark = until, 0, 0 }
@@ -148,6 +181,19 @@ func (s *Session) grantLocked() {
 		w.took = true
 		w.poke()
 	}
+}
+
+// tryWindow reserves room for up to n bytes of a stream, a quarter of the window at most, if that needs no waiting.
+func (s *Session) tryWindow(n int) (piece int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	piece = min(n, max(int(s.win.size/4), minPiece))
+	reserved := uint64(sealedLen(piece))
+	if s.err != nil || s.waiting.head != nil || !s.fitsLocked(reserved) {
+		return piece, false
+	}
+	s.reserved += reserved
+	return piece, true
 }
 
 // takeWindow waits until n sealed bytes fit the window and reserves them; they must be sealed, or given back by

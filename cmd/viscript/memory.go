@@ -1,0 +1,28 @@
+package main
+
+import (
+	"context"
+	"os"
+	"runtime/debug"
+	"time"
+)
+
+const (
+	// leanGC is how much garbage a lean role gathers before it collects, in percent of what is in use; the variable GOGC
+	// counts more. Buffers are used again, so that there is little of it.
+	leanGC = 50
+	// startupTime is after what time a role has touched what is needed only to start.
+	startupTime = 2 * time.Second
+)
+
+// lean runs a role that many hosts run for others, and that is to take little of their memory.
+func lean(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(leanGC)
+		}
+		started := time.AfterFunc(startupTime, forgetStartup)
+		defer started.Stop()
+		return run(ctx)
+	}
+}
