@@ -1,0 +1,46 @@
+package glyph
+
+// digits are the hexadecimal digits, three by five pixels, a row in each three bits from the top.
+var digits = [16]uint16{
+	0b111_101_101_101_111, 0b010_110_010_010_111, 0b111_001_111_100_111, 0b111_001_111_001_111,
+	0b101_101_111_001_001, 0b111_100_111_001_111, 0b111_100_111_101_111, 0b111_001_001_010_010,
+	0b111_101_111_101_111, 0b111_101_111_001_111, 0b111_101_111_101_101, 0b110_101_110_101_110,
+	0b111_100_100_100_111, 0b110_101_101_101_110, 0b111_100_111_100_111, 0b111_100_111_100_100,
+}
+
+// hexBox is a frame with the number of r in it, as far as there is room.
+func (c *canvas) hexBox(r rune) {
+	x0, y0, x1, y1 := 0, c.h/8, c.w, c.h-c.h/8
+	if c.w > 8 {
+		x0, x1 = 1, c.w-1
+	}
+	t := max(1, c.h/24)
+	c.fill(x0, y0, x1, y0+t, 150)
+	c.fill(x0, y1-t, x1, y1, 150)
+	c.fill(x0, y0, x0+t, y1, 150)
+	c.fill(x1-t, y0, x1, y1, 150)
+	n := 4
+	if r > 0xffff {
+		n = 6
+	}
+	for _, cols := range [...]int{3, 2} {
+		if rows := (n + cols - 1) / cols; n%cols == 0 || cols == 2 {
+			if px := min((x1-x0-2*t)/(4*cols-1), (y1-y0-2*t)/(6*rows-1)); px >= 1 {
+				c.number(r, n, cols, px, (x0+x1-px*(4*cols-1))/2, (y0+y1-px*(6*rows-1))/2)
+				return
+			}
+		}
+	}
+}
+
+func (c *canvas) number(r rune, n, cols, px, x0, y0 int) {
+	for i := range n {
+		d := digits[r>>(4*(n-1-i))&15]
+		for bit := range 15 {
+			if d>>(14-bit)&1 != 0 {
+				x, y := x0+px*(i%cols*4+bit%3), y0+px*(i/cols*6+bit/3)
+				c.fill(x, y, x+px, y+px, 220)
+			}
+		}
+	}
+}
