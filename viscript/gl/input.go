@@ -17,6 +17,7 @@ func (w *Window) listen() {
 	w.win.SetInputMode(glfw.LockKeyMods, glfw.True)
 	w.win.SetKeyCallback(w.onKey)
 	w.win.SetCharCallback(func(_ *glfw.Window, r rune) { w.handle(desktop.Input{Kind: desktop.Char, Rune: r}) })
+	//lint:ignore SA1019 nothing else tells what Alt with a character writes; GLFW 3.3 stays as it is
 	w.win.SetCharModsCallback(w.onCharMods)
 	w.win.SetMouseButtonCallback(w.onButton)
 	w.win.SetCursorPosCallback(w.onMotion)

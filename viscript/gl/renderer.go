@@ -93,10 +93,13 @@ func (r *renderer) draw(f *batch.Frame) {
 	gl.Enable(gl.SCISSOR_TEST)
 	r.bound.program, r.bound.texture = nil, 0
 	for _, d := range f.Damage {
-		for i := range f.Steps {
-			if s := &f.Steps[i]; s.Grid != nil {
+		for i := f.Begin(d); i < len(f.Steps); i++ {
+			switch s := &f.Steps[i]; {
+			case s.Grid != nil:
 				r.grid(s, d)
-			} else if s.First < s.Last {
+			case s.Fill != 0:
+				r.fill(s, d)
+			case s.First < s.Last:
 				r.quad(s, d)
 			}
 		}
@@ -207,10 +210,25 @@ func (r *renderer) quad(s *batch.Step, damage scene.Rect) {
 	gl.DrawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, int32(s.Last-s.First))
 }
 
+func (r *renderer) fill(s *batch.Step, damage scene.Rect) {
+	clip := rect(s.Clip).Intersect(damage)
+	if clip.Empty() {
+		return
+	}
+	r.scissor(clip)
+	part := func(shift int) float32 { return float32(s.Fill>>shift&255) / 255 }
+	gl.ClearColor(part(0), part(8), part(16), 1)
+	gl.Clear(gl.COLOR_BUFFER_BIT)
+}
+
+func rect(e [4]float32) scene.Rect {
+	return scene.Rect{X: e[0], Y: e[1], W: e[2] - e[0], H: e[3] - e[1]}
+}
+
 // grid draws the rows of a grid that the damage touches.
 func (r *renderer) grid(s *batch.Step, damage scene.Rect) {
 	g := s.Grid
-	clip := scene.Rect{X: s.Clip[0], Y: s.Clip[1], W: s.Clip[2] - s.Clip[0], H: s.Clip[3] - s.Clip[1]}.Intersect(damage)
+	clip := rect(s.Clip).Intersect(damage)
 	if clip.Empty() || len(g.Cells) == 0 {
 		return
 	}

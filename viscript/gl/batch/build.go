@@ -135,6 +135,8 @@ func (b *Builder) items(s *scene.Scene) {
 
 func (f *Frame) grid(g *Grid, it *scene.Item, scale float32) {
 	clip := whole(it.Rect.Intersect(it.Clip), scale)
+	// beyond the cells there is nothing
+	clip[2], clip[3] = min(clip[2], float32(g.X+g.Cols*g.Atlas.w)), min(clip[3], float32(g.Y+g.Rows*g.Atlas.h))
 	f.Steps = append(f.Steps, Step{Grid: g, Clip: clip})
 	for i := range g.over {
 		q := g.over[i].Quad

@@ -2,12 +2,35 @@ package batch
 
 import "github.com/skycoin/viscript/viscript/desktop/scene"
 
-// A Step is one call of the device: quads, or the cells of a grid.
+// largeFill is the area in pixels from which a device is better told to fill than to draw.
+const largeFill = 128 * 128
+
+// A Step is one call of the device: quads, or the cells of a grid, or a fill.
 type Step struct {
 	Atlas       *Atlas // nil if no quad is a Glyph
 	First, Last int    // quads
 	Grid        *Grid  // instead of quads
+	Fill        uint32 // instead of both, if it is not 0: an opaque colour as in Quad
 	Clip        [4]float32
+}
+
+// plain: the step is quads.
+func (s *Step) plain() bool { return s.Grid == nil && s.Fill == 0 }
+
+// hides: after s nothing of what was at r before can be seen.
+func (s *Step) hides(r scene.Rect) bool {
+	return !s.plain() && s.Clip[0] <= r.X && s.Clip[1] <= r.Y && s.Clip[2] >= r.Right() && s.Clip[3] >= r.Bottom()
+}
+
+// Begin is the step from which on those are to be drawn that make up region r: an opaque one that covers
+// all of it, if there is one.
+func (f *Frame) Begin(r scene.Rect) int {
+	for i := len(f.Steps) - 1; i > 0; i-- {
+		if f.Steps[i].hides(r) {
+			return i
+		}
+	}
+	return 0
 }
 
 // A Frame is what the device is to draw. It belongs to its Builder and is valid until the next Build.
@@ -26,7 +49,11 @@ func (f *Frame) quad(q Quad) {
 	if c.Empty() || !f.touched(c) {
 		return
 	}
-	if n := len(f.Steps); n == 0 || f.Steps[n-1].Grid != nil {
+	if q.Kind == Solid && q.Color>>24 == 0xff && c.W*c.H >= largeFill {
+		f.Steps = append(f.Steps, Step{Fill: q.Color, Clip: [4]float32{c.X, c.Y, c.Right(), c.Bottom()}})
+		return
+	}
+	if n := len(f.Steps); n == 0 || !f.Steps[n-1].plain() {
 		f.Steps = append(f.Steps, Step{First: len(f.Quads), Last: len(f.Quads)})
 	}
 	f.Quads = append(f.Quads, q)
@@ -45,7 +72,7 @@ func (f *Frame) touched(r scene.Rect) bool {
 // use says that the next quads are of that atlas.
 func (f *Frame) use(a *Atlas) {
 	n := len(f.Steps)
-	if n > 0 && f.Steps[n-1].Grid == nil && (f.Steps[n-1].Atlas == nil || f.Steps[n-1].Atlas == a) {
+	if n > 0 && f.Steps[n-1].plain() && (f.Steps[n-1].Atlas == nil || f.Steps[n-1].Atlas == a) {
 		f.Steps[n-1].Atlas = a
 		return
 	}

@@ -8,28 +8,29 @@ var digits = [16]uint16{
 	0b111_100_100_100_111, 0b110_101_101_101_110, 0b111_100_111_100_111, 0b111_100_111_100_100,
 }
 
-// hexBox is a frame with the number of r in it, as far as there is room.
+// hexBox is a frame with the number of r in it, as far as there is room; a narrow one has no sides.
 func (c *canvas) hexBox(r rune) {
-	x0, y0, x1, y1 := 0, c.h/8, c.w, c.h-c.h/8
-	if c.w > 8 {
-		x0, x1 = 1, c.w-1
-	}
+	x0, y0, x1, y1 := 0, c.h/16, c.w, c.h-c.h/16
 	t := max(1, c.h/24)
-	c.fill(x0, y0, x1, y0+t, 150)
-	c.fill(x0, y1-t, x1, y1, 150)
-	c.fill(x0, y0, x0+t, y1, 150)
-	c.fill(x1-t, y0, x1, y1, 150)
 	n := 4
 	if r > 0xffff {
 		n = 6
 	}
-	for _, cols := range [...]int{3, 2} {
-		if rows := (n + cols - 1) / cols; n%cols == 0 || cols == 2 {
-			if px := min((x1-x0-2*t)/(4*cols-1), (y1-y0-2*t)/(6*rows-1)); px >= 1 {
-				c.number(r, n, cols, px, (x0+x1-px*(4*cols-1))/2, (y0+y1-px*(6*rows-1))/2)
-				return
-			}
-		}
+	cols, sides := 2, t
+	switch {
+	case n == 6 && x1-x0 >= 11+4*t:
+		cols = 3
+	case x1-x0 < 7+4*t:
+		sides = 0
+	}
+	c.fill(x0, y0, x1, y0+t, 130)
+	c.fill(x0, y1-t, x1, y1, 130)
+	c.fill(x0, y0, x0+sides, y1, 130)
+	c.fill(x1-sides, y0, x1, y1, 130)
+	rows := (n + cols - 1) / cols
+	w, h := 4*cols-1, 6*rows-1
+	if px := min((x1-x0-2*sides)/w, (y1-y0-2*t)/h); px >= 1 {
+		c.number(r, n, cols, px, (x0+x1-px*w)/2, (y0+y1-px*h)/2)
 	}
 }
 
