@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +22,11 @@ import (
 // startX starts an X server on a free display, sets DISPLAY, and ends the server with the test.
 func startX(t testing.TB, size string) *exec.Cmd {
 	t.Helper()
+	return startXWith(t, size, "+extension", "GLX")
+}
+
+func startXWith(t testing.TB, size string, args ...string) *exec.Cmd {
+	t.Helper()
 	path, err := exec.LookPath("Xvfb")
 	if err != nil {
 		t.Skip("no Xvfb: .ci/tools installs it")
@@ -30,7 +36,7 @@ func startX(t testing.TB, size string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	cmd := exec.Command(path, "-displayfd", "3", "-screen", "0", size, "+extension", "GLX", "-nolisten", "tcp", "-noreset")
+	cmd := exec.Command(path, append([]string{"-displayfd", "3", "-screen", "0", size, "-nolisten", "tcp", "-noreset"}, args...)...)
 	cmd.ExtraFiles = []*os.File{w}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -143,4 +149,22 @@ func save(t testing.TB, img image.Image, name string) {
 	if err := png.Encode(f, img); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// lines is what a process writes; safe for concurrent use.
+type lines struct {
+	mu sync.Mutex // guards the following
+	b  strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
