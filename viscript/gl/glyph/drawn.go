@@ -103,7 +103,7 @@ func (c *canvas) block(i int) {
 	case i == 0:
 		c.fill(0, 0, c.w, y8(4), 255)
 	case i <= 8:
-		c.fill(0, c.h-y8(i), c.w, c.h, 255)
+		c.fill(0, y8(8-i), c.w, c.h, 255)
 	case i <= 0xf:
 		c.fill(0, 0, x8(0x10-i), c.h, 255)
 	case i == 0x10:

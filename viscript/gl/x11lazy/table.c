@@ -9,7 +9,7 @@
 #include "table.h"
 
 #define F(name) __attribute__((visibility("hidden"))) void *x11lazy_##name;
-#include "names.inc"
+#include "names.h"
 #undef F
 
 static const struct {
@@ -17,7 +17,7 @@ static const struct {
 	void **slot;
 } table[] = {
 #define F(name) {#name, &x11lazy_##name},
-#include "names.inc"
+#include "names.h"
 #undef F
 };
 

@@ -8,5 +8,5 @@
 	.size name, . - name;
 
 	.text
-#include "names.inc"
+#include "names.h"
 	.section .note.GNU-stack, "", %progbits
