@@ -3,7 +3,10 @@
 package gl
 
 import (
+	"bufio"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,4 +100,62 @@ func BenchmarkFrameRow(b *testing.B) {
 // BenchmarkFrameCursor: only the cursor changes.
 func BenchmarkFrameCursor(b *testing.B) {
 	frames(b, 200, 50, func(t *term.Terminal, n int) { _, _ = fmt.Fprintf(t, "\x1b[20;%dH", n%100) })
+}
+
+// BenchmarkStart: a process from its start to its first frame, and its memory then.
+func BenchmarkStart(b *testing.B) {
+	if os.Getenv("GL_BENCH_START") != "" {
+		w, err := Open(Config{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		app := newWhole()
+		w.app = app
+		w.resized()
+		if err := w.frame(); err != nil {
+			b.Fatal(err)
+		}
+		status, _ := os.ReadFile("/proc/self/status")
+		for line := range strings.Lines(string(status)) {
+			if strings.HasPrefix(line, "VmRSS") || strings.HasPrefix(line, "RssAnon") {
+				fmt.Println(line)
+			}
+		}
+		fmt.Println("first frame")
+		os.Exit(0)
+	}
+	startX(b, "1300x800x24")
+	var total time.Duration
+	rss := map[string]float64{}
+	for b.Loop() {
+		cmd := exec.Command(os.Args[0], "-test.run", "^$", "-test.bench", "^BenchmarkStart$", "-test.benchtime", "1x")
+		cmd.Env = append(os.Environ(), "GL_BENCH_START=1")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		start := time.Now()
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if lines.Text() == "first frame" {
+				total += time.Since(start)
+			}
+			var kb float64
+			if name, rest, ok := strings.Cut(lines.Text(), ":"); ok {
+				if _, err := fmt.Sscan(rest, &kb); err == nil {
+					rss[name] = kb / 1024
+				}
+			}
+		}
+		if err := cmd.Wait(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(total.Milliseconds())/float64(b.N), "ms-to-frame")
+	for name, mb := range rss {
+		b.ReportMetric(mb, name+"-MB")
+	}
 }

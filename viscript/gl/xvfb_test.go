@@ -104,6 +104,11 @@ func open(t testing.TB, width, height int) *Window {
 // runUntil runs the window until ok, which is asked on its goroutine after each event.
 func runUntil(t testing.TB, w *Window, app *still, ok func() bool) {
 	t.Helper()
+	runApp(t, w, app, ok)
+}
+
+func runApp(t testing.TB, w *Window, app App, ok func() bool) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	done := false

@@ -109,6 +109,9 @@ func (f *Face) Draw(dst []byte, stride int, text string, cols int, style Style) 
 func (f *Face) drawRune(c *canvas, r rune, style Style, mark bool) {
 	switch {
 	case r <= ' ' || r == 0xa0 || r >= 0x2000 && r <= 0x200f || r >= 0xfe00 && r <= 0xfe0f || r == 0x3000:
+	case r == '_': // the font's own falls between two rows of pixels and is hardly seen
+		y := min(f.baseline+max(1, int(math.Round(f.em*0.16))), f.h-f.Thickness())
+		c.fill(0, y, c.w, y+f.Thickness(), 255)
 	case f.fromFont(c, r, style) || f.fromFont(c, r, 0):
 	case mark:
 	case f.fromBitmap(c, r):

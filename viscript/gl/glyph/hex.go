@@ -23,13 +23,17 @@ func (c *canvas) hexBox(r rune) {
 	case x1-x0 < 7+4*t:
 		sides = 0
 	}
+	rows := (n + cols - 1) / cols
+	w, h := 4*cols-1, 6*rows-1
+	px := min((x1-x0-2*sides)/w, (y1-y0-2*t)/h)
+	if px < 1 {
+		sides = t
+	}
 	c.fill(x0, y0, x1, y0+t, 130)
 	c.fill(x0, y1-t, x1, y1, 130)
 	c.fill(x0, y0, x0+sides, y1, 130)
 	c.fill(x1-sides, y0, x1, y1, 130)
-	rows := (n + cols - 1) / cols
-	w, h := 4*cols-1, 6*rows-1
-	if px := min((x1-x0-2*sides)/w, (y1-y0-2*t)/h); px >= 1 {
+	if px >= 1 {
 		c.number(r, n, cols, px, (x0+x1-px*w)/2, (y0+y1-px*h)/2)
 	}
 }
