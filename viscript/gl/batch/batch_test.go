@@ -144,7 +144,7 @@ func TestDamageIsEnough(t *testing.T) {
 		items = append(items, one())
 	}
 	screen := newDevice(width, height)
-	for step := range 150 {
+	for step := range 80 {
 		switch r.IntN(4) {
 		case 0:
 			items[r.IntN(len(items))] = one()
