@@ -125,7 +125,7 @@ func BenchmarkStart(b *testing.B) {
 		os.Exit(0)
 	}
 	startX(b, "1300x800x24")
-	var total time.Duration
+	var total, used time.Duration
 	rss := map[string]float64{}
 	for b.Loop() {
 		cmd := exec.Command(os.Args[0], "-test.run", "^$", "-test.bench", "^BenchmarkStart$", "-test.benchtime", "1x")
@@ -153,7 +153,9 @@ func BenchmarkStart(b *testing.B) {
 		if err := cmd.Wait(); err != nil {
 			b.Fatal(err)
 		}
+		used += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
+	b.ReportMetric(float64(used.Milliseconds())/float64(b.N), "cpu-ms/start")
 	b.ReportMetric(float64(total.Milliseconds())/float64(b.N), "ms-to-frame")
 	for name, mb := range rss {
 		b.ReportMetric(mb, name+"-MB")

@@ -3,10 +3,12 @@
 package gl
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/skycoin/viscript/viscript/desktop/scene"
 	"github.com/skycoin/viscript/viscript/term"
@@ -95,6 +97,46 @@ func TestWindowDrawsEverything(t *testing.T) {
 			t.Errorf("%s at %d,%d: %08x, want %08x", c.name, c.x, c.y, uint32(got), uint32(c.want))
 		}
 	}
+}
+
+// TestBlink: text that blinks is seen and not seen, though nothing happens.
+func TestBlink(t *testing.T) {
+	startX(t, "800x600x24")
+	w := open(t, 640, 400)
+	s := snapshot("\x1b[5mMMMM\x1b[m steady\x1b[?25l")
+	app := &still{draw: full(80, 24), content: func(*scene.Cells) Content { return Content{Screen: s} }}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	seen := map[bool]bool{}
+	look := &looking{still: app, after: func() {
+		img := w.Image()
+		lit := false
+		for x := range 32 {
+			lit = lit || !near(at(img, x, 8), scene.Dark().GridBack, 3)
+		}
+		if seen[lit] = true; len(seen) == 2 {
+			cancel()
+		}
+	}}
+	if err := w.Run(ctx, look); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 2 {
+		t.Errorf("in 20 s: %v", seen)
+	}
+}
+
+// looking looks at what was drawn before it draws anew.
+type looking struct {
+	*still
+	after func()
+}
+
+func (l *looking) Draw(s *scene.Scene) {
+	if l.drawn > 0 {
+		l.after()
+	}
+	l.still.Draw(s)
 }
 
 func at(img *image.RGBA, x, y int) scene.Color {
