@@ -154,8 +154,8 @@ func (c *Console) exec(ctx context.Context, r signal.ExecRequest, stdout, stderr
 	return code
 }
 
-// complete answers the prompt's Tab.
-func (c *Console) complete(ctx context.Context, line string) (int, []string) {
+// completions are the words that the last one of line could become, and where that begins.
+func (c *Console) completions(ctx context.Context, line string) (int, []string) {
 	ctx, cancel := context.WithTimeout(ctx, completeWait)
 	defer cancel()
 	return c.table.Complete(ctx, c.env, line)
