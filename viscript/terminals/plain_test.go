@@ -1,0 +1,6 @@
+//go:build !race
+
+package terminals
+
+// flood is how many megabytes a flooding program writes.
+const flood = 100
