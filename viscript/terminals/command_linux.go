@@ -42,7 +42,7 @@ type program struct {
 func (t *terminal) start(args []string, p signal.TermNew) (hold func(context.Context), err error) {
 	path, err := exec.LookPath(args[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
-		return nil, signal.Errorf(signal.CodeStart, "%s: no such program", term.Clean(cut(args[0], 256)))
+		return nil, signal.Errorf(signal.CodeStart, "%v", err) // it was there just before
 	}
 	master, slave, err := pty.Open()
 	if err != nil {

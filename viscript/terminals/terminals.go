@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,6 +135,11 @@ func (a *Terminals) words(p signal.TermNew) ([]string, error) {
 		return []string{userShell()}, nil
 	case len(args) > 0 && args[0] == "":
 		return nil, signal.Errorf(signal.CodeParams, "the command is empty")
+	}
+	if len(args) > 0 {
+		if _, err := exec.LookPath(args[0]); err != nil && !errors.Is(err, exec.ErrDot) {
+			return nil, signal.Errorf(signal.CodeStart, "%s: no such program", term.Clean(cut(args[0], 256)))
+		}
 	}
 	return args, nil
 }
