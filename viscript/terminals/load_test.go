@@ -195,18 +195,21 @@ func TestLargeFrames(t *testing.T) {
 func TestIdleCostsNothing(t *testing.T) {
 	b := newBench(t, Config{})
 	v := b.look(signal.WindowParams{Desktop: true}, signal.WindowHandler{})
+	ids := []string{"t1"}
 	for range 20 {
-		b.open(signal.TermNew{})
+		ids = append(ids, b.open(signal.TermNew{}))
 	}
 	v.until("all", func() bool { return len(v.terms) == 21 })
-	for id := range v.terms {
+	for _, id := range ids {
 		v.watch(id)
 		v.sees(id, "ready")
 	}
 	v.until("quiet", func() bool { return v.terms["t1"].Viewers == 1 })
 	time.Sleep(100 * time.Millisecond)
 	var before, after syscall.Rusage
+	v.mu.Lock()
 	frames := v.frames
+	v.mu.Unlock()
 	runtime.GC()
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
 		t.Fatal(err)

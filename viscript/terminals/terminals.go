@@ -83,7 +83,7 @@ func (a *Terminals) Close() {
 	a.save()
 	a.mu.Lock()
 	a.closed = true
-	all, windows := a.all, a.windows
+	all, windows := slices.Clone(a.all), slices.Clone(a.windows)
 	a.mu.Unlock()
 	for _, t := range all {
 		t.end()
