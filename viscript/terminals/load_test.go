@@ -173,19 +173,19 @@ func TestGarbage(t *testing.T) {
 func TestLargeFrames(t *testing.T) {
 	b := newBench(t, Config{})
 	v := b.look(signal.WindowParams{}, signal.WindowHandler{})
-	id := b.open(signal.TermNew{Cols: 400, Rows: 200})
+	id := b.open(signal.TermNew{Cols: 200, Rows: 80})
 	v.until(id, func() bool { return len(v.terms) == 1 })
 	v.watch(id)
 	v.sees(id, "ready")
 	var p []byte
-	for y := range 200 {
+	for y := range 80 {
 		p = fmt.Appendf(p, "\x1b[%d;1H", y+1)
-		for x := range 400 {
+		for x := range 200 {
 			p = fmt.Appendf(p, "\x1b[38;2;%d;%d;%d;48;2;%d;1;2m\x1b]8;id=%d;http://x/%s\a%c", x%256, y, (x+y)%256, x%255, x%2, strings.Repeat("y", 1500*(x%2)), 'a'+rune(x%26))
 		}
 	}
 	(&Seat{t: b.get(id)}).Write(p)
-	end := string(rune('a' + 399%26))
+	end := string(rune('a' + 199%26))
 	v.until("the last row", func() bool { return strings.HasSuffix(text(v.shots[id]), end) })
 	(&Seat{t: b.get(id)}).Write([]byte("\x1b[H\x1b[mtop left"))
 	v.sees(id, "top left")
