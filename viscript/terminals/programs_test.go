@@ -105,6 +105,8 @@ func TestShell(t *testing.T) {
 	v.Input(id, []byte("sleep 600\r"))
 	v.sees(id, "sleep 600")
 	v.Key(signal.TermKey{ID: id, Key: uint8(term.Character), Rune: 'c', Mods: uint8(term.Ctrl)}) // it reaches the program
+	v.sees(id, "^C\n")
+	v.until("its prompt", func() bool { return strings.HasSuffix(text(v.shots[id]), "sh>") })
 	v.Input(id, []byte("echo back; exit 3\r"))
 	v.gone(id) // a shell's last exit code is no failure of its own
 }

@@ -73,8 +73,11 @@ func (a *Terminals) text(p signal.TermRange) (any, error) {
 			from.X = 0
 		}
 	}
+	if to.Before(from) {
+		return signal.TermText{Data: []byte{}}, nil // it is gone
+	}
 	for n := uint64(textLines); ; n /= 2 {
-		if to.Line < from.Line || to.Line-from.Line < n {
+		if to.Line-from.Line < n {
 			if s := t.vt.Text(from, to, p.Block); len(s) <= signal.MaxTermPiece || n <= 1 {
 				return signal.TermText{Data: []byte(s[:min(len(s), signal.MaxTermPiece)])}, nil
 			}

@@ -39,7 +39,7 @@ func (w *Window) sayKeys(method string, params json.RawMessage) {
 	case signal.MethodTermKey:
 		say(w, params, func(p signal.TermKey) string { return p.ID }, func(t *terminal, p signal.TermKey) {
 			key := term.Key{Code: term.KeyCode(p.Key), Rune: p.Rune, Mods: term.Mods(p.Mods & 15)}
-			t.typeKeys(key.Append(nil, t.vt.Modes()))
+			t.typeKeys(key.Append(nil, *t.modes.Load()))
 		})
 	case signal.MethodTermChar:
 		say(w, params, func(p signal.TermChar) string { return p.ID }, func(t *terminal, p signal.TermChar) {
@@ -50,19 +50,19 @@ func (w *Window) sayKeys(method string, params json.RawMessage) {
 	case signal.MethodTermPaste:
 		say(w, params, func(p signal.TermPaste) string { return p.ID }, func(t *terminal, p signal.TermPaste) {
 			if len(p.Text) <= signal.MaxTermPaste {
-				t.typeKeys(term.AppendPaste(nil, string(p.Text), t.vt.Modes()))
+				t.typeKeys(term.AppendPaste(nil, string(p.Text), *t.modes.Load()))
 			}
 		})
 	case signal.MethodTermMouse:
 		say(w, params, func(p signal.TermMouse) string { return p.ID }, func(t *terminal, p signal.TermMouse) {
-			t.typeKeys(mouse(p).Append(nil, t.vt.Modes()))
+			t.typeKeys(mouse(p).Append(nil, *t.modes.Load()))
 		})
 	case signal.MethodTermFocus:
 		say(w, params, func(p signal.TermFocus) string { return p.ID }, func(t *terminal, p signal.TermFocus) {
 			if p.On {
 				w.owner.used(w)
 			}
-			t.typeKeys(term.AppendFocus(nil, p.On, t.vt.Modes()))
+			t.typeKeys(term.AppendFocus(nil, p.On, *t.modes.Load()))
 		})
 	case signal.MethodTermInput:
 		say(w, params, func(p signal.TermInput) string { return p.ID }, func(t *terminal, p signal.TermInput) {

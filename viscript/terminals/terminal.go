@@ -3,6 +3,7 @@ package terminals
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/term"
@@ -26,7 +27,9 @@ type terminal struct {
 	resized chan struct{}        // capacity 1: for a prompt
 	taken   chan string          // capacity 1: a suggestion that was taken
 	setSize func(cols, rows int) // of what it holds; nil: nobody wants to know
-	offered func(o *signal.TermOffer) (seen bool)
+
+	// modes are those after the last write, so that a key never waits while the grid is laid out anew.
+	modes atomic.Pointer[term.Modes]
 
 	mu      sync.Mutex // guards the following
 	command string     // that runs
@@ -55,6 +58,8 @@ func (t *terminal) Write(p []byte) (int, error) {
 		n := min(len(rest), block)
 		_, _ = t.vt.Write(rest[:n]) // it never fails
 		rest = rest[n:]
+		modes := t.vt.Modes()
+		t.modes.Store(&modes)
 		t.wake()
 	}
 	return len(p), nil

@@ -158,6 +158,8 @@ func (a *Terminals) add(p signal.TermNew, args []string, id int) (*terminal, err
 		resized: make(chan struct{}, 1), taken: make(chan string, 1), viewers: map[*Window]bool{},
 	}
 	t.vt = term.New(p.Cols, p.Rows, term.Config{Answer: t.typeKeys, Event: t.event})
+	modes := t.vt.Modes()
+	t.modes.Store(&modes)
 	hold := t.prompt
 	t.setSize = func(int, int) { offerTo(t.resized, struct{}{}) }
 	a.mu.Lock()
