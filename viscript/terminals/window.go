@@ -12,6 +12,9 @@ import (
 const (
 	// frameGap is the least time between two frames of one terminal: a flood costs a window no more.
 	frameGap = 12 * time.Millisecond
+	// newsGap is the least time between other news of one terminal: a program can ring and change its
+	// title without end.
+	newsGap = 50 * time.Millisecond
 	// heldWait is when a screen that a program holds back is looked at again.
 	heldWait = 1050 * time.Millisecond
 )
@@ -41,6 +44,7 @@ type view struct {
 	told  signal.Term // without what changes all the time
 	shot  term.Snapshot
 	next  time.Time // no frame before
+	later time.Time // no other news before
 }
 
 // news is what is to be told of a terminal.
@@ -177,30 +181,43 @@ func (w *Window) tell(ctx context.Context) (again time.Duration, err error) {
 	w.mu.Lock()
 	views := append([]*view(nil), w.views...)
 	w.mu.Unlock()
+	sooner := func(wait time.Duration) {
+		if wait > 0 && (again == 0 || wait < again) {
+			again = wait
+		}
+	}
 	for _, v := range views {
-		n := w.take(v)
+		n, wait := w.take(v)
+		sooner(wait)
 		if err := w.tellView(ctx, v, n); err != nil {
 			return 0, err
 		}
 		if n.gone {
 			continue
 		}
-		wait, err := w.frame(ctx, v)
-		if err != nil {
+		if wait, err = w.frame(ctx, v); err != nil {
 			return 0, err
 		}
-		if wait > 0 && (again == 0 || wait < again) {
-			again = wait
-		}
+		sooner(wait)
 	}
 	return again, nil
 }
 
-// take returns the news of a view, which are then old, but for those of frames.
-func (w *Window) take(v *view) news {
+// take returns the news of a view, which are then old, but for those of frames. Soon after the last
+// ones there are none yet, but wait.
+func (w *Window) take(v *view) (n news, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := v.news
+	if !v.gone {
+		if !v.stale && !v.bell && v.clipboard == nil && v.offer == nil {
+			return n, 0
+		}
+		if wait = time.Until(v.later); wait > 0 {
+			return n, wait
+		}
+		v.later = time.Now().Add(newsGap)
+	}
+	n = v.news
 	v.stale, v.bell, v.clipboard, v.offer = false, false, nil, nil
 	if v.gone {
 		delete(w.byID, v.t.id)
@@ -211,7 +228,7 @@ func (w *Window) take(v *view) news {
 			}
 		}
 	}
-	return n
+	return n, 0
 }
 
 // tellView tells what is no frame.
