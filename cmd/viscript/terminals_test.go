@@ -69,7 +69,7 @@ func TestShowTerminal(t *testing.T) {
 	two.types("\x1d\x1d")
 	two.sees("detached; terminal t1 goes on")
 	two.leaves(exitOK)
-	prompt.types("ct t1\r")
+	one.types("ct t1\r") // the one it is typed in
 	one.sees("terminal t1 is closed")
 	one.leaves(exitOK)
 	none := sit(t, "attach", "--state", state, "t77")

@@ -29,6 +29,7 @@ type Terminals interface {
 	Move(ctx context.Context, x, y int) error
 }
 
+// aboutTerm explains the word TERM in the synopsis of a command.
 const aboutTerm = "TERM: the id that list_terms shows, or a leading part of it that no other one has."
 
 func termCommands() []*Command {
@@ -115,7 +116,7 @@ func termSize(s string) (cols, rows int, err error) {
 	return cols, rows, nil
 }
 
-// aboutTerm runs act with the terminals and the one argument, and says what was done.
+// withTerm runs act with the terminals and the one argument, and says what was done.
 func (c *call) withTerm(act func(Terminals, string) (signal.Term, error), done string) error {
 	if err := c.count(1, 1); err != nil {
 		return err

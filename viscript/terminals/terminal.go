@@ -180,7 +180,7 @@ func (t *terminal) watchers() (found []*Window) {
 	return found
 }
 
-// type is the keyboard of the terminal.
+// typeKeys is the keyboard of the terminal.
 func (t *terminal) typeKeys(p []byte) { t.in.put(p) }
 
 // pump hands what is typed to give until ctx ends or give fails.
