@@ -20,6 +20,8 @@ type (
 	}
 	// A Listener is told what runs at the terminal, "" for nothing, and whether that has it to itself.
 	Listener interface{ Runs(line string, lent bool) }
+	// A Reflower says whether the terminal wraps what stands in it anew when its width changes.
+	Reflower interface{ Reflows() bool }
 )
 
 // maxListed is how many completions are listed; of more only the number is told.

@@ -92,6 +92,9 @@ func (s *session) run(ctx context.Context) {
 			s.screen.leave()
 			return
 		case <-s.tty.Resized():
+			if r, ok := s.tty.(Reflower); ok && r.Reflows() {
+				s.screen.reflowed(s.columns())
+			}
 			s.draw()
 		case <-escape:
 			if k, ok := s.keys.Flush(); ok {

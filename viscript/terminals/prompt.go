@@ -8,7 +8,7 @@ import (
 )
 
 // A Seat is a terminal of the daemon as the console's prompt has it: raw, its keys as they come. It
-// is a command.Terminal, and can do what viscript.Offerer and viscript.Listener say.
+// is a command.Terminal, and can do what viscript.Offerer, Listener and Reflower say.
 type Seat struct {
 	t     *terminal
 	input chan []byte
@@ -25,6 +25,9 @@ func (s *Seat) Size() (cols, rows int) { return s.t.vt.Size() }
 
 // Resized has a value after the size has changed.
 func (s *Seat) Resized() <-chan struct{} { return s.t.resized }
+
+// Reflows: a line that has become too long is several rows, see term.Terminal.Resize.
+func (s *Seat) Reflows() bool { return true }
 
 // Runs is told what runs at the terminal.
 func (s *Seat) Runs(line string, lent bool) { s.t.runs(line, lent) }
