@@ -119,8 +119,9 @@ func asked(method string, params json.RawMessage) []string {
 	switch method {
 	case signal.MethodTermNew:
 		var p signal.TermNew
-		if json.Unmarshal(params, &p) != nil || p.Line != "" {
-			return []string{"new_term", p.Line}
+		_ = json.Unmarshal(params, &p) // what cannot be read is refused
+		if len(p.Args) == 0 {
+			p.Args, _ = command.Split(p.Line) // what cannot be split is refused
 		}
 		return append([]string{"new_term"}, p.Args...)
 	case signal.MethodTermClose:
