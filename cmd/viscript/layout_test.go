@@ -26,6 +26,8 @@ var allowed = map[string][]string{
 	"viscript/metrics": {"signal"},
 	"viscript/term":    {},
 
+	"viscript/terminals": {"viscript/term", "signal"},
+
 	"viscript/desktop":       {"viscript/desktop/panel", "viscript/desktop/scene", "viscript/term"},
 	"viscript/desktop/panel": {"viscript/desktop/scene", "viscript/term"},
 	"viscript/desktop/scene": {"viscript/term"},
