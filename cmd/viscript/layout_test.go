@@ -42,6 +42,12 @@ var allowed = map[string][]string{
 	"apps/socks":    {"node/identity", "node/wire"},
 	"apps/demopage": {},
 
+	"apps/vpn/hostnet":          {"apps/vpn/hostnet/firewall", "apps/vpn/hostnet/journal", "apps/vpn/hostnet/resolver", "apps/vpn/hostnet/route", "node/mark"},
+	"apps/vpn/hostnet/firewall": {},
+	"apps/vpn/hostnet/journal":  {},
+	"apps/vpn/hostnet/resolver": {},
+	"apps/vpn/hostnet/route":    {},
+
 	"signal":         {},
 	"signal/auto":    {"signal"},
 	"signal/process": {"signal"},
@@ -49,10 +55,11 @@ var allowed = map[string][]string{
 
 	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/secure", "node/session", "node/wire"},
 	"node/direct":        {},
+	"node/mark":          {},
 	"node/identity":      {},
 	"node/wire":          {"node/identity"},
-	"node/secure":        {"node/identity", "node/wire"},
-	"node/link":          {"node/direct", "node/identity", "node/secure", "node/wire"},
+	"node/secure":        {"node/identity", "node/mark", "node/wire"},
+	"node/link":          {"node/direct", "node/identity", "node/mark", "node/secure", "node/wire"},
 	"node/forward":       {"node/identity", "node/link", "node/wire"},
 	"node/link/linktest": {},
 	"node/simnet":        {},
