@@ -42,6 +42,8 @@ var allowed = map[string][]string{
 	"apps/socks":    {"node/identity", "node/wire"},
 	"apps/demopage": {},
 
+	"apps/vpn":                  {"apps/vpn/tun", "node/app", "node/identity", "node/packet", "node/tunnel", "node/wire"},
+	"apps/vpn/tun":              {"node/packet", "node/tunnel"},
 	"apps/vpn/hostnet":          {"apps/vpn/hostnet/firewall", "apps/vpn/hostnet/journal", "apps/vpn/hostnet/resolver", "apps/vpn/hostnet/route", "node/mark"},
 	"apps/vpn/hostnet/firewall": {},
 	"apps/vpn/hostnet/journal":  {},
@@ -64,8 +66,10 @@ var allowed = map[string][]string{
 	"node/link/linktest": {},
 	"node/simnet":        {},
 	"node/session":       {"node/direct", "node/forward", "node/identity", "node/link", "node/secure", "node/wire"},
-	"node/app":           {"node/direct", "node/identity", "node/wire"},
-	"node/apphost":       {"node/app", "node/identity", "node/wire"},
+	"node/packet":        {},
+	"node/tunnel":        {"node/direct", "node/identity", "node/packet"},
+	"node/app":           {"node/direct", "node/identity", "node/packet", "node/tunnel", "node/wire"},
+	"node/apphost":       {"node/app", "node/identity", "node/packet", "node/tunnel", "node/wire"},
 	"node/control":       {"node/identity", "node/secure", "node/wire"},
 }
 
