@@ -237,11 +237,8 @@ func (s *Server) serve(ctx context.Context, in Incoming) {
 
 // greet takes the stream and reads HELLO.
 func (s *Server) greet(in Incoming, buf []byte) (h hello, refusal *Refusal, err error) {
-	if len(s.cfg.Allow) > 0 && !slices.Contains(s.cfg.Allow, in.Peer()) {
-		refusal = &Refusal{Code: CodeDenied}
-	}
-	if err := in.Confirm(); err != nil || refusal != nil {
-		return h, refusal, err
+	if err := in.Confirm(); err != nil {
+		return h, nil, err
 	}
 	in.SetReadDeadline(time.Now().Add(helloTimeout))
 	k, body, err := readMessage(in, buf)
@@ -259,6 +256,9 @@ func (s *Server) greet(in Incoming, buf []byte) (h hello, refusal *Refusal, err 
 
 // judge decides about a HELLO.
 func (s *Server) judge(key identity.PubKey, h hello) *Refusal {
+	if len(s.cfg.Allow) > 0 && !slices.Contains(s.cfg.Allow, key) {
+		return &Refusal{Code: CodeDenied}
+	}
 	if h.Families&(family4|family6) == 0 || h.Families == family4 && !s.pool.four.IsValid() || h.Families == family6 && !s.pool.six.IsValid() {
 		return &Refusal{Code: CodeFamily}
 	}
