@@ -92,7 +92,7 @@ func (s *space) sh(line string) string {
 func (s *space) state() string {
 	s.t.Helper()
 	var b strings.Builder
-	b.WriteString(s.sh(`set -x; exec 2>&1
+	b.WriteString(s.sh(`exec 2>&1
 ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; ip -br addr show; nft list ruleset; ip -o link | sed 's/qlen.*//'
 cd /proc/sys/net; grep -s . ipv4/conf/*/forwarding ipv4/conf/*/src_valid_mark ipv4/conf/*/accept_redirects ipv4/ip_forward \
 	ipv6/conf/*/forwarding ipv6/conf/*/accept_ra ipv6/conf/*/force_forwarding || true`))

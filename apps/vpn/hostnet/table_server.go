@@ -109,7 +109,11 @@ func forwardRules(s Server, opened []opening) (rules []firewall.Rule) {
 	}
 	rules = append(rules,
 		rule(firewall.ClampMSS(), in, firewall.Syn()),
-		rule(firewall.ClampMSS(), out, firewall.Syn()))
+		rule(firewall.ClampMSS(), out, firewall.Syn()),
+		rule(drop, in, firewall.State(firewall.Invalid)),
+		rule(accept, in, firewall.State(firewall.Established|firewall.Related)), // judged when it began
+		rule(accept, out, firewall.State(firewall.Established|firewall.Related)),
+		rule(drop, out))
 	closed := closedRanges()
 	if !s.AllowPrivate {
 		closed = append(closed, privateRanges()...)
@@ -119,10 +123,6 @@ func forwardRules(s Server, opened []opening) (rules []firewall.Rule) {
 			rules = append(rules, rule(drop, in, firewall.To(p)))
 		}
 	}
-	rules = append(rules,
-		rule(drop, in, firewall.State(firewall.Invalid)),
-		rule(accept, out, firewall.State(firewall.Established|firewall.Related)),
-		rule(drop, out))
 	for _, a := range s.Addresses {
 		sets := setsOf(a.Addr().Is6())
 		rules = append(rules, rule(firewall.LimitConns(sets.conns, s.maxConns()), in, firewall.State(firewall.New)))
