@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"apps/demopage": {},
 
 	"apps/vpn/hostnet":          {"apps/vpn/hostnet/firewall", "apps/vpn/hostnet/journal", "apps/vpn/hostnet/resolver", "apps/vpn/hostnet/route", "node/mark"},
+	"apps/vpn/nameserver":       {},
 	"apps/vpn/hostnet/firewall": {},
 	"apps/vpn/hostnet/journal":  {},
 	"apps/vpn/hostnet/resolver": {},
