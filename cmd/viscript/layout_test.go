@@ -67,7 +67,7 @@ var allowed = map[string][]string{
 	"node/session":       {"node/direct", "node/forward", "node/identity", "node/link", "node/secure", "node/wire"},
 	"node/app":           {"node/direct", "node/identity", "node/wire"},
 	"node/apphost":       {"node/app", "node/identity", "node/wire"},
-	"node/control":       {"node/identity", "node/secure", "node/wire"},
+	"node/control":       {"node/identity", "node/mark", "node/secure", "node/wire"},
 }
 
 // violations compares what packages import with the table.

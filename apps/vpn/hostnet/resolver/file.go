@@ -18,6 +18,9 @@ import (
 // DefaultPath is where programs look.
 const DefaultPath = "/etc/resolv.conf"
 
+// maxServers is how many of them are read.
+const maxServers = 3
+
 // maxBytes bounds a resolv.conf that we take over; real ones have hundreds of bytes.
 const maxBytes = 64 << 10
 
@@ -51,6 +54,20 @@ func Content(servers []netip.Addr, before []byte) []byte {
 		}
 	}
 	return []byte(b.String())
+}
+
+// Servers are the name servers that a resolv.conf names, as many as resolv.conf(5) reads.
+func Servers(content []byte) (list []netip.Addr) {
+	for line := range strings.Lines(string(content)) {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != "nameserver" || len(list) == maxServers {
+			continue
+		}
+		if a, err := netip.ParseAddr(words[1]); err == nil {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // Plan reads what is at path and says how servers would be set in its place. Nothing changes.
