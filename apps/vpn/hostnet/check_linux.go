@@ -249,7 +249,7 @@ func (t *test) kill() {
 			continue
 		}
 		tried++
-		if err := escape(u); !errors.Is(err, unix.EPERM) {
+		if err := escape(u, t.nobody(u.V6)); !errors.Is(err, unix.EPERM) {
 			t.say("kill switch", false, "a packet past the tunnel was not refused at %s: %v", u.Dev, err)
 			return
 		}
@@ -257,11 +257,26 @@ func (t *test) kill() {
 	t.say("kill switch", true, "packets past the tunnel are refused at %d uplinks", tried)
 }
 
-// escape sends an empty datagram out of an uplink, to an address that nobody has (RFC 5737, RFC 3849).
-func escape(u route.Uplink) error {
-	family, to := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: discard, Addr: [4]byte{203, 0, 113, 1}})
-	if u.V6 {
-		family, to = unix.AF_INET6, &unix.SockaddrInet6{Port: discard, Addr: netip.MustParseAddr("2001:db8::1").As16()}
+// nobody is an address that nobody has (RFC 5737, RFC 3849) and that is no exception from the tunnel.
+func (t *test) nobody(v6 bool) netip.Addr {
+	list := []string{"192.0.2.1", "198.51.100.1", "203.0.113.1", "240.0.0.1"}
+	if v6 {
+		list = []string{"2001:db8::1", "3fff::1", "100::1"}
+	}
+	for _, text := range list {
+		a := netip.MustParseAddr(text)
+		if !slices.ContainsFunc(t.routes, func(r route.Route) bool { return r.Kind == route.Throw && r.Dst.Contains(a) }) {
+			return a
+		}
+	}
+	return netip.MustParseAddr(list[0])
+}
+
+// escape sends an empty datagram out of an uplink.
+func escape(u route.Uplink, dst netip.Addr) error {
+	family, to := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: discard, Addr: dst.As16()})
+	if dst.Is4() {
+		family, to = unix.AF_INET, &unix.SockaddrInet4{Port: discard, Addr: dst.As4()}
 	}
 	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
