@@ -46,7 +46,7 @@ var allowed = map[string][]string{
 	"apps/vpn/nameserver":       {},
 	"apps/vpn/hostnet/firewall": {},
 	"apps/vpn/hostnet/journal":  {},
-	"apps/vpn/hostnet/resolver": {},
+	"apps/vpn/hostnet/resolver": {"node/mark"},
 	"apps/vpn/hostnet/route":    {},
 
 	"signal":         {},

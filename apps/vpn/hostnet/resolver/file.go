@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/skycoin/viscript/node/mark"
 )
 
 // DefaultPath is where programs look.
@@ -39,7 +41,8 @@ type Change struct {
 // String is the change in words.
 func (c Change) String() string { return "resolvers in " + c.Path }
 
-// Content is a resolv.conf that names servers, with the search domains and options of before.
+// Content is a resolv.conf that names servers, with the search domains and options of before, and for the mesh the
+// servers of before.
 func Content(servers []netip.Addr, before []byte) []byte {
 	var b strings.Builder
 	b.WriteString(Heading)
@@ -52,6 +55,9 @@ func Content(servers []netip.Addr, before []byte) []byte {
 		if word == "search" || word == "domain" || word == "options" {
 			b.WriteString(strings.TrimRight(line, "\r\n") + "\n")
 		}
+	}
+	for _, s := range Servers(before) {
+		b.WriteString(mark.BeforePrefix + s.String() + "\n")
 	}
 	return []byte(b.String())
 }
