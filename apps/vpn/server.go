@@ -60,7 +60,7 @@ type ServerConfig struct {
 
 	Subnet, Subnet6 netip.Prefix // of the clients; an invalid one: not carried
 	MTU             int
-	DNS             bool // a forwarder listens at our addresses in the tunnel
+	DNS             func() bool // whether a name server listens at our addresses in the tunnel; nil: none does
 	Routes          []netip.Prefix
 	Allow           []identity.PubKey // none: everybody
 	Passcode        *Passcode
@@ -371,7 +371,7 @@ func (s *Server) welcome(c *client, port uint16) welcome {
 			}
 		}
 	}
-	if s.cfg.DNS {
+	if s.cfg.DNS != nil && s.cfg.DNS() {
 		w.DNS = w.Gateways
 	}
 	return w

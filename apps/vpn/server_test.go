@@ -39,7 +39,7 @@ func startServer(t *testing.T, change func(*ServerConfig)) *testServer {
 			first = false
 			return s.mover, nil
 		},
-		Offload: packet.All, Subnet: prefix("10.5.0.0/29"), Subnet6: prefix("fd00:5::/64"), MTU: 1500, DNS: true,
+		Offload: packet.All, Subnet: prefix("10.5.0.0/29"), Subnet6: prefix("fd00:5::/64"), MTU: 1500, DNS: func() bool { return true },
 	}
 	if change != nil {
 		change(&cfg)

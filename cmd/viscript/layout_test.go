@@ -45,9 +45,10 @@ var allowed = map[string][]string{
 	"apps/vpn":                  {"apps/vpn/tun", "node/app", "node/identity", "node/packet", "node/tunnel", "node/wire"},
 	"apps/vpn/tun":              {"node/packet", "node/tunnel"},
 	"apps/vpn/hostnet":          {"apps/vpn/hostnet/firewall", "apps/vpn/hostnet/journal", "apps/vpn/hostnet/resolver", "apps/vpn/hostnet/route", "node/mark"},
+	"apps/vpn/nameserver":       {},
 	"apps/vpn/hostnet/firewall": {},
 	"apps/vpn/hostnet/journal":  {},
-	"apps/vpn/hostnet/resolver": {},
+	"apps/vpn/hostnet/resolver": {"node/mark"},
 	"apps/vpn/hostnet/route":    {},
 
 	"signal":         {},
@@ -70,7 +71,7 @@ var allowed = map[string][]string{
 	"node/tunnel":        {"node/direct", "node/identity", "node/packet"},
 	"node/app":           {"node/direct", "node/identity", "node/packet", "node/tunnel", "node/wire"},
 	"node/apphost":       {"node/app", "node/identity", "node/packet", "node/tunnel", "node/wire"},
-	"node/control":       {"node/identity", "node/secure", "node/wire"},
+	"node/control":       {"node/identity", "node/mark", "node/secure", "node/wire"},
 }
 
 // violations compares what packages import with the table.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/skycoin/viscript/apps/vpn"
 	"github.com/skycoin/viscript/apps/vpn/hostnet"
+	"github.com/skycoin/viscript/apps/vpn/nameserver"
 	"github.com/skycoin/viscript/apps/vpn/tun"
 	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/identity"
@@ -99,7 +100,7 @@ func vpnServerService(ctx context.Context, e roleEnv, args []string, o vpnServer
 	x := &vpnExit{client: client, device: dev, host: host, env: e, flags: o}
 	x.listener = &meshListener{client: client, env: e, options: app.ListenOptions{Port: vpnPort, Name: args[0], Type: vpnType}, up: make(chan struct{})}
 	cfg.Self, cfg.Accept, cfg.Open, cfg.Offload, cfg.Log = x.self, x.accept, x.open, dev.Offload, e.log
-	cfg.Admit, cfg.Dismiss = host.AddClient, x.dismiss
+	cfg.Admit, cfg.Dismiss, cfg.DNS = host.AddClient, x.dismiss, func() bool { return x.names != nil }
 	if x.server, err = vpn.NewServer(cfg); err == nil {
 		err = host.Server(ctx, hostnet.Server{
 			Tun: dev.Name, Addresses: x.server.Gateways(), MTU: cfg.MTU, AllowPrivate: o.private, AllowHost: o.host, BetweenClients: o.clients,
@@ -110,12 +111,14 @@ func vpnServerService(ctx context.Context, e roleEnv, args []string, o vpnServer
 		dev.Close()
 		return nil, err
 	}
+	x.listenDNS(ctx)
 	status := fmt.Sprintf("VPN exit %q on %s, clients in %s", args[0], dev.Name, strings.Join(x.server.Status().Subnets, " and "))
 	return &service{
 		run: x.run, ready: x.listener.ready, status: status,
 		commands: []signal.Command{
 			value("status", "the exit and how many clients it has", x.server.Status),
 			tell("clients", "the clients: addresses, packets, what was dropped and why", func(context.Context) (any, error) { return x.server.Clients() }),
+			value("dns", "questions of clients, and what became of them", x.nameStats),
 			tell("stats", "packets and bytes of all clients", func(context.Context) (any, error) { return x.server.Stats() }),
 		},
 	}, nil
@@ -188,6 +191,7 @@ type vpnExit struct {
 	host     *hostnet.Host
 	listener *meshListener
 	server   *vpn.Server
+	names    *nameserver.Server // nil: its port is taken
 	env      roleEnv
 	flags    vpnServerFlags
 }
@@ -237,7 +241,34 @@ func (x *vpnExit) run(ctx context.Context) error {
 			x.env.log.Error("watching the host's network", "err", err)
 		}
 	})
+	if x.names != nil {
+		watching.Go(func() {
+			if err := x.names.Run(ctx); err != nil {
+				x.env.log.Error("answering DNS", "err", err)
+			}
+		})
+	}
 	return x.server.Run(ctx)
+}
+
+func (x *vpnExit) nameStats() nameserver.Stats {
+	if x.names == nil {
+		return nameserver.Stats{}
+	}
+	return x.names.Stats()
+}
+
+// listenDNS answers the clients' DNS at our addresses in the tunnel. Where something else has the port, they are told of no resolver.
+func (x *vpnExit) listenDNS(ctx context.Context) {
+	cfg := nameserver.Config{Dev: x.device.Name, Log: x.env.log.With("part", "dns")}
+	for _, g := range x.server.Gateways() {
+		cfg.Addrs, cfg.From = append(cfg.Addrs, g.Addr()), append(cfg.From, g.Masked())
+	}
+	var err error
+	if x.names, err = nameserver.Listen(ctx, cfg); err != nil {
+		x.names = nil
+		x.env.log.Warn("clients get no name server from us", "err", err)
+	}
 }
 
 func (x *vpnExit) dismiss(a netip.Addr) {

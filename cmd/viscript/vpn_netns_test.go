@@ -20,15 +20,18 @@ import (
 
 // Where a VPN leads in these tests.
 const (
-	webBehind  = "198.18.7.2" // a host behind the exit, and its IPv6 address
+	webBehind  = "203.0.113.2" // a host behind the exit, and its IPv6 address
 	webBehind6 = "2001:db8:7::2"
 	exitInside = "10.96.0.1"
+
+	exitInside6 = "fd96:7669:7363:7270::1"
 )
 
 // vpnField is client - a - b - exit - web: nodes on the first four, and a host behind the exit that only routes lead to.
 type vpnField struct {
 	*field
-	web string // folder that the host behind the exit serves
+	web   string   // folder that the host behind the exit serves
+	flags []string // of the server
 }
 
 func newVPNField(t *testing.T, server, client []string) *vpnField {
@@ -45,9 +48,14 @@ func newVPNField(t *testing.T, server, client []string) *vpnField {
 	for i := len(hops) - 1; i >= 0; i-- {
 		v.node(hops[i], at[hops[i]])
 	}
-	v.start("x", "server", append([]string{"vpn-server", "way-out", "127.0.0.1:15000", "--tun", "vpnx"}, server...)...)
+	v.flags = server
+	v.server()
 	v.start("c", "client", append([]string{"vpn-client", "way-in", "127.0.0.1:15000", "0", "--server", "way-out", "--tun", "vpnc"}, client...)...)
 	return v
+}
+
+func (v *vpnField) server() {
+	v.start("x", "server", append([]string{"vpn-server", "way-out", "127.0.0.1:15000", "--tun", "vpnx"}, v.flags...)...)
 }
 
 func (v *vpnField) node(host, peer string) {
@@ -63,11 +71,11 @@ func (v *vpnField) node(host, peer string) {
 func (v *vpnField) behind() {
 	v.ip("link", "add", "out", "netns", v.ns("x"), "type", "veth", "peer", "name", "up", "netns", v.ns("w"))
 	for _, e := range []struct{ host, dev, four, six string }{
-		{"x", "out", "198.18.7.1/24", "2001:db8:7::1/64"}, {"w", "up", webBehind + "/24", webBehind6 + "/64"},
+		{"x", "out", "203.0.113.1/24", "2001:db8:7::1/64"}, {"w", "up", webBehind + "/24", webBehind6 + "/64"},
 	} {
 		v.in(e.host, "ip", "addr", "add", e.four, "dev", e.dev)
 		v.in(e.host, "ip", "addr", "add", e.six, "dev", e.dev, "nodad")
-		v.in(e.host, "ip", "link", "set", e.dev, "up")
+		v.in(e.host, "ip", "link", "set", "dev", e.dev, "up")
 	}
 	v.in("x", "ip", "route", "add", "default", "via", webBehind)
 	v.in("x", "ip", "route", "add", "default", "via", webBehind6)
@@ -113,32 +121,145 @@ func (v *vpnField) must(args ...string) string {
 
 // vpnBulk is how much the checked transfer moves.
 func vpnBulk() int64 {
-	if raceEnabled {
-		return 64 << 20
+	if raceDetector {
+		return 32 << 20
 	}
 	return 256 << 20
 }
 
-// TestVPN: everything that a host does, through three links and an exit.
+// TestVPN: what a host does, through three links and an exit, and what happens to it when a relay dies.
 func TestVPN(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
 	}
-	v := newVPNField(t, []string{"--allow-private"}, []string{"--route", "198.18.7.0/24", "--route", "2001:db8:7::/64"})
+	v := newVPNField(t, nil, []string{"--route", "203.0.113.0/24", "--route", "2001:db8:7::/64"})
 	v.connected()
-	t.Run("ping", func(t *testing.T) {
-		v.t = t
-		for _, to := range []string{exitInside, "fd96:7669:7363:7270::1"} {
-			v.must("ping", "-c", "3", "-i", "0.2", "-W", "5", to)
+	for _, c := range []struct {
+		name string
+		test func(*testing.T)
+	}{
+		{"ping", v.pings}, {"sizes", v.sizes}, {"web", v.pages}, {"bulk", v.bulk}, {"iperf", v.speeds}, {"policy", v.policy}, {"relay", v.relayDies},
+		{"exit", v.exitRestarts},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			whole := v.t
+			defer func() { v.t = whole }()
+			v.t = t
+			c.test(t)
+		})
+	}
+}
+
+func (v *vpnField) pings(t *testing.T) {
+	for _, to := range []string{exitInside, exitInside6, webBehind, webBehind6} {
+		v.must("ping", "-c", "3", "-i", "0.2", "-W", "5", to)
+	}
+}
+
+// sizes: what just fits, what does not, and what comes in fragments.
+func (v *vpnField) sizes(t *testing.T) {
+	v.must("ping", "-c", "1", "-W", "5", "-M", "do", "-s", "1472", webBehind)
+	if out, err := v.on("ping", "-c", "1", "-W", "2", "-M", "do", "-s", "1473", webBehind); err == nil {
+		t.Errorf("more than the MTU passes unfragmented: %s", out)
+	}
+	for _, to := range []string{exitInside, webBehind} {
+		v.must("ping", "-c", "2", "-W", "5", "-s", "20000", to)
+	}
+	v.must("ping", "-6", "-c", "2", "-W", "5", "-s", "9000", webBehind6)
+}
+
+func (v *vpnField) pages(t *testing.T) {
+	for _, url := range []string{"http://" + webBehind + "/hello", "http://[" + webBehind6 + "]/hello"} {
+		if out := v.must("curl", "-q", "-sS", "--fail", "--max-time", "20", url); out != "hello from behind the exit\n" {
+			t.Errorf("%s: %q", url, out)
 		}
-	})
-	t.Run("sizes", func(t *testing.T) {
-		v.t = t
-		v.must("ping", "-c", "1", "-W", "5", "-M", "do", "-s", "1472", exitInside) // just fits
-		if out, err := v.on("ping", "-c", "1", "-W", "2", "-M", "do", "-s", "1473", exitInside); err == nil {
-			t.Errorf("more than the MTU passes unfragmented: %s", out)
+	}
+}
+
+// bulk: a file that arrives as it was sent.
+func (v *vpnField) bulk(t *testing.T) {
+	path := filepath.Join(v.web, "bulk")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(path)
+	sum := sha256.New()
+	if _, err := io.CopyN(io.MultiWriter(file, sum), rand.Reader, vpnBulk()); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	out := v.must("sh", "-c", "curl -q -sS --fail http://"+webBehind+"/bulk | sha256sum")
+	if want := hex.EncodeToString(sum.Sum(nil)); !strings.HasPrefix(out, want) {
+		t.Errorf("got %s, want %s", out, want)
+	}
+}
+
+var receiverRate = regexp.MustCompile(`([\d.]+) MBytes/sec.*receiver`)
+
+// speeds: TCP and UDP both ways; it must work, how fast is for benchmarks.
+func (v *vpnField) speeds(t *testing.T) {
+	for _, args := range []string{"-t 1", "-t 1 -R", "-t 1 -P 4", "-t 1 -u -b 20M -l 1200", "-t 1 -u -b 20M -l 1200 -R"} {
+		out := v.must(append([]string{"iperf3", "-f", "M", "-c", webBehind}, strings.Fields(args)...)...)
+		m := receiverRate.FindStringSubmatch(out)
+		if m == nil || m[1] == "0.00" {
+			t.Errorf("iperf3 %s: %s", args, out)
+			continue
 		}
-		v.must("ping", "-c", "2", "-W", "5", "-s", "20000", exitInside) // in fragments
-		v.must("ping", "-6", "-c", "2", "-W", "5", "-s", "9000", "fd96:7669:7363:7270::1")
+		t.Logf("iperf3 %s: %s MB/s", args, m[1])
+	}
+}
+
+// policy: what the exit does not carry.
+func (v *vpnField) policy(t *testing.T) {
+	v.in("c", "ip", "route", "add", "10.77.3.0/24", "dev", "vpnc") // the link between b and the exit
+	if out, err := v.on("ping", "-c", "1", "-W", "2", "10.77.3.1"); err == nil {
+		t.Errorf("a private network is reached: %s", out)
+	}
+	if out, err := v.on("curl", "-q", "-sS", "--max-time", "2", "http://"+exitInside+":15000/"); err == nil {
+		t.Errorf("the exit's own ports are reached: %s", out)
+	}
+	v.in("c", "ip", "addr", "add", "10.96.9.9/32", "dev", "vpnc") // somebody else's address
+	if out, err := v.on("ping", "-c", "1", "-W", "2", "-I", "10.96.9.9", exitInside); err == nil {
+		t.Errorf("a source that is not ours passes: %s", out)
+	}
+}
+
+// relayDies: a TCP flow goes on after a relay was killed and has come back; nothing is lost.
+func (v *vpnField) relayDies(t *testing.T) {
+	flow := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	cmd := v.command(ctx, "c", "iperf3", "-f", "M", "-t", "8", "-b", "8M", "-c", webBehind)
+	go func() {
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		flow <- err
+	}()
+	time.Sleep(2 * time.Second)
+	v.kill("node-a")
+	v.node("a", "10.77.2.2")
+	if err := <-flow; err != nil {
+		t.Errorf("the flow ended: %v", err)
+	}
+	eventuallyTrue(t, "ping again", func() error {
+		_, err := v.on("ping", "-c", "1", "-W", "1", webBehind)
+		return err
 	})
+}
+
+// exitRestarts: the client finds it again, and has the same address.
+func (v *vpnField) exitRestarts(t *testing.T) {
+	before := v.must("ip", "-o", "-4", "addr", "show", "dev", "vpnc")
+	v.kill("server")
+	v.server()
+	eventuallyTrue(t, "ping again", func() error {
+		_, err := v.on("ping", "-c", "1", "-W", "1", webBehind)
+		return err
+	})
+	if after := v.must("ip", "-o", "-4", "addr", "show", "dev", "vpnc"); after != before {
+		t.Errorf("before %s\nafter %s", before, after)
+	}
 }

@@ -95,6 +95,6 @@ func (c Config) dial(ctx context.Context, hostPort string) (net.Conn, error) {
 	if c.Dial != nil {
 		return c.Dial(ctx, hostPort)
 	}
-	d := net.Dialer{Control: mark.Control} // a VPN over the mesh must not carry it
+	d := mark.Dialer() // a VPN over the mesh must not carry it
 	return d.DialContext(ctx, "tcp", hostPort)
 }

@@ -52,3 +52,9 @@ func Sweep() (Report, error) { return Report{}, errSystem() }
 
 // Rights answers errors.ErrUnsupported.
 func Rights() error { return errSystem() }
+
+// Check answers errors.ErrUnsupported.
+func Check(context.Context, Config) ([]Verdict, error) { return nil, errSystem() }
+
+// MayMark answers errors.ErrUnsupported.
+func MayMark(int) error { return errSystem() }

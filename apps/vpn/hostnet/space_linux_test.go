@@ -59,9 +59,9 @@ func newSpace(t *testing.T) *space {
 	// /proc/sys/net and the like show the namespace of the process; /sys must be of it too.
 	s.sh("mount -t sysfs sysfs /sys")
 	s.sh("ip link set lo up")
-	s.sh("ip link add up0 type veth peer name upfar; ip link set upfar up; ip addr add 198.51.100.2/24 dev up0; ip -6 addr add 2001:db8:1::2/64 dev up0 nodad; ip link set up0 up")
+	s.sh("ip link add up0 type veth peer name upfar; ip link set upfar addrgenmode none; ip link set up0 addrgenmode none; ip link set upfar up; ip addr add 198.51.100.2/24 dev up0; ip -6 addr add 2001:db8:1::2/64 dev up0 nodad; ip link set up0 up")
 	s.sh("ip route add default via 198.51.100.1 dev up0; ip -6 route add default via 2001:db8:1::1 dev up0")
-	s.sh("ip link add lan0 type veth peer name lanfar; ip link set lanfar up; ip addr add 192.168.7.2/24 dev lan0; ip link set lan0 up")
+	s.sh("ip link add lan0 type veth peer name lanfar; ip link set lanfar addrgenmode none; ip link set lan0 addrgenmode none; ip link set lanfar up; ip addr add 192.168.7.2/24 dev lan0; ip link set lan0 up")
 	s.tun("vpn0")
 	file := filepath.Join(s.dir, "resolv.conf")
 	if err := os.WriteFile(file, []byte("# of the host\nnameserver 198.51.100.53\nsearch example.org\n"), 0o644); err != nil {
@@ -73,7 +73,7 @@ func newSpace(t *testing.T) *space {
 // tun makes a TUN interface that lasts until it is deleted, and has been up.
 func (s *space) tun(name string) {
 	s.t.Helper()
-	s.sh("ip tuntap add dev " + name + " mode tun; ip link set " + name + " up; ip link set " + name + " down")
+	s.sh("ip tuntap add dev " + name + " mode tun; ip link set " + name + " addrgenmode none; ip link set " + name + " up; ip link set " + name + " down")
 }
 
 func (s *space) resolvConf() string { return filepath.Join(s.dir, "resolv.conf") }
@@ -92,13 +92,10 @@ func (s *space) sh(line string) string {
 func (s *space) state() string {
 	s.t.Helper()
 	var b strings.Builder
-	for _, line := range []string{
-		"ip route show table all", "ip -6 route show table all", "ip rule", "ip -6 rule", "ip -br addr show",
-		"nft list ruleset", "ip -o link | sed 's/qlen.*//'",
-		"grep -r . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/forwarding /proc/sys/net/ipv6/conf/*/accept_ra /proc/sys/net/ipv4/conf/*/src_valid_mark /proc/sys/net/ipv4/conf/*/accept_redirects /proc/sys/net/ipv4/ip_forward; grep -rs . /proc/sys/net/ipv6/conf/*/force_forwarding || true",
-	} {
-		fmt.Fprintf(&b, "$ %s\n%s", line, s.sh(line))
-	}
+	b.WriteString(s.sh(`exec 2>&1
+ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; ip -br addr show; nft list ruleset; ip -o link | sed 's/qlen.*//'
+cd /proc/sys/net; grep -s . ipv4/conf/*/forwarding ipv4/conf/*/src_valid_mark ipv4/conf/*/accept_redirects ipv4/ip_forward \
+	ipv6/conf/*/forwarding ipv6/conf/*/accept_ra ipv6/conf/*/force_forwarding || true`))
 	info, err := os.Lstat(s.resolvConf())
 	if err != nil {
 		fmt.Fprintf(&b, "resolv.conf: %v\n", err)

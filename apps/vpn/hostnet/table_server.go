@@ -58,7 +58,7 @@ func arriveRules(s Server) (rules []firewall.Rule) {
 			continue
 		}
 		rules = append(rules, rule(drop, in, firewall.Not(firewall.FromSet(sets.clients))))
-		rules = append(rules, rule(firewall.LimitPackets(sets.rates, s.maxPackets(), uint32(s.maxPackets())), in, firewall.Family(v6)))
+		rules = append(rules, rule(firewall.LimitPackets(sets.rates, s.maxPackets(), uint32(s.maxPackets())), in))
 	}
 	for _, p := range subnets(s.Addresses) { // nobody on our wires is a client
 		rules = append(rules, rule(drop, firewall.Not(in), firewall.Not(firewall.InDev("lo")), firewall.From(p)))
@@ -109,7 +109,11 @@ func forwardRules(s Server, opened []opening) (rules []firewall.Rule) {
 	}
 	rules = append(rules,
 		rule(firewall.ClampMSS(), in, firewall.Syn()),
-		rule(firewall.ClampMSS(), out, firewall.Syn()))
+		rule(firewall.ClampMSS(), out, firewall.Syn()),
+		rule(drop, in, firewall.State(firewall.Invalid)),
+		rule(accept, in, firewall.State(firewall.Established|firewall.Related)), // judged when it began
+		rule(accept, out, firewall.State(firewall.Established|firewall.Related)),
+		rule(drop, out))
 	closed := closedRanges()
 	if !s.AllowPrivate {
 		closed = append(closed, privateRanges()...)
@@ -119,13 +123,9 @@ func forwardRules(s Server, opened []opening) (rules []firewall.Rule) {
 			rules = append(rules, rule(drop, in, firewall.To(p)))
 		}
 	}
-	rules = append(rules,
-		rule(drop, in, firewall.State(firewall.Invalid)),
-		rule(accept, out, firewall.State(firewall.Established|firewall.Related)),
-		rule(drop, out))
 	for _, a := range s.Addresses {
 		sets := setsOf(a.Addr().Is6())
-		rules = append(rules, rule(firewall.LimitConns(sets.conns, s.maxConns()), in, firewall.State(firewall.New), firewall.Family(a.Addr().Is6())))
+		rules = append(rules, rule(firewall.LimitConns(sets.conns, s.maxConns()), in, firewall.State(firewall.New)))
 	}
 	return append(rules, rule(accept, in))
 }

@@ -179,12 +179,12 @@ func Masquerade() Action { return Action{verb: masquerade} }
 // ClampMSS bounds the segment size that a TCP opening offers by the MTU of its route.
 func ClampMSS() Action { return Action{verb: clampMSS} }
 
-// LimitConns drops packets of a source that has more than n connections; s is a Dynamic set.
+// LimitConns drops packets of the set's family from a source that has more than n connections; s is a Dynamic set.
 func LimitConns(s Set, n uint32) Action {
 	return Action{verb: limitConns, set: s.Name, v6: s.V6, rate: uint64(n)}
 }
 
-// LimitPackets drops packets of a source beyond n a second and the burst; s is a Dynamic set.
+// LimitPackets drops packets of the set's family from a source beyond n a second and the burst; s is a Dynamic set.
 func LimitPackets(s Set, n uint64, burst uint32) Action {
 	return Action{verb: limitPackets, set: s.Name, v6: s.V6, rate: n, burst: burst}
 }

@@ -13,10 +13,15 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/skycoin/viscript/node/mark"
 )
 
 // DefaultPath is where programs look.
 const DefaultPath = "/etc/resolv.conf"
+
+// maxServers is how many of them are read.
+const maxServers = 3
 
 // maxBytes bounds a resolv.conf that we take over; real ones have hundreds of bytes.
 const maxBytes = 64 << 10
@@ -36,7 +41,8 @@ type Change struct {
 // String is the change in words.
 func (c Change) String() string { return "resolvers in " + c.Path }
 
-// Content is a resolv.conf that names servers, with the search domains and options of before.
+// Content is a resolv.conf that names servers, with the search domains and options of before, and for the mesh the
+// servers of before.
 func Content(servers []netip.Addr, before []byte) []byte {
 	var b strings.Builder
 	b.WriteString(Heading)
@@ -50,7 +56,24 @@ func Content(servers []netip.Addr, before []byte) []byte {
 			b.WriteString(strings.TrimRight(line, "\r\n") + "\n")
 		}
 	}
+	for _, s := range Servers(before) {
+		b.WriteString(mark.BeforePrefix + s.String() + "\n")
+	}
 	return []byte(b.String())
+}
+
+// Servers are the name servers that a resolv.conf names, as many as resolv.conf(5) reads.
+func Servers(content []byte) (list []netip.Addr) {
+	for line := range strings.Lines(string(content)) {
+		words := strings.Fields(line)
+		if len(words) < 2 || words[0] != "nameserver" || len(list) == maxServers {
+			continue
+		}
+		if a, err := netip.ParseAddr(words[1]); err == nil {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // Plan reads what is at path and says how servers would be set in its place. Nothing changes.
