@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"apps/vpn/tun":              {"node/packet", "node/tunnel"},
 	"apps/vpn/hostnet":          {"apps/vpn/hostnet/firewall", "apps/vpn/hostnet/journal", "apps/vpn/hostnet/resolver", "apps/vpn/hostnet/route", "node/mark"},
 	"apps/vpn/nameserver":       {},
+	"apps/vpn/speed":            {},
 	"apps/vpn/hostnet/firewall": {},
 	"apps/vpn/hostnet/journal":  {},
 	"apps/vpn/hostnet/resolver": {"node/mark"},

@@ -1,5 +1,14 @@
 package hostnet
 
+import (
+	"fmt"
+	"io/fs"
+	"net/netip"
+
+	"github.com/skycoin/viscript/apps/vpn/hostnet/journal"
+	"github.com/skycoin/viscript/apps/vpn/hostnet/resolver"
+)
+
 // Verdict is one line of a leak test.
 type Verdict struct {
 	Name   string `json:"name"` // "tunnel", "route", "ipv6", "dns", "kill switch"
@@ -25,4 +34,22 @@ func Failed(list []Verdict) bool {
 		}
 	}
 	return false
+}
+
+// NameServer is the first name server in the tunnel of the VPN client whose state folder is dir; os.ErrNotExist is in the
+// chain where there is none.
+func NameServer(dir string) (netip.Addr, error) {
+	j, _, err := journal.Read[step](dir)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	for _, s := range j.Done {
+		if s.Resolver == nil {
+			continue
+		}
+		if list := resolver.Servers(s.Resolver.Ours); len(list) > 0 {
+			return list[0], nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("no name server in the tunnel: %w", fs.ErrNotExist)
 }

@@ -101,6 +101,7 @@ func (h *Host) Client(ctx context.Context, c Client) error {
 			if at.resolver, err = h.planResolver(c.DNS); err != nil {
 				return nil, err
 			}
+			at.resolved = resolver.Resolved() && h.cfg.ResolvConf == resolver.DefaultPath
 		}
 		return planClient(c, at), nil
 	})
@@ -241,6 +242,8 @@ func (h *Host) do(s step) error {
 		return s.Route.Add()
 	case s.Rule != nil:
 		return s.Rule.Add()
+	case s.Resolved != nil:
+		return s.Resolved.Do()
 	default:
 		return s.Resolver.Do()
 	}
@@ -279,6 +282,8 @@ func (h *Host) takeBack(s step) (left string, err error) {
 		there, err = s.Rule.Remove()
 	case s.Resolver != nil:
 		return s.Resolver.Undo()
+	case s.Resolved != nil:
+		return "", s.Resolved.Undo()
 	default:
 		return "", errors.New("a change of unknown kind: made by another version")
 	}
@@ -302,6 +307,8 @@ func (h *Host) present(s step) (bool, error) {
 		return s.Route.Present()
 	case s.Rule != nil:
 		return s.Rule.Present()
+	case s.Resolved != nil:
+		return true, nil // it keeps what it was told while the interface lasts
 	default:
 		return s.Resolver.Present()
 	}

@@ -24,6 +24,7 @@ type step struct {
 	Route    *route.Route     `json:"route,omitempty"`
 	Rule     *route.Rule      `json:"rule,omitempty"`
 	Resolver *resolver.Change `json:"resolver,omitempty"`
+	Resolved *resolver.Link   `json:"resolved,omitempty"`
 }
 
 // setting is a number or word below /proc/sys/net.
@@ -49,6 +50,7 @@ type snapshot struct {
 	onLink   []netip.Prefix              // what lies directly on the host's wires
 	settings func(string) (string, bool) // reads a setting; false: the kernel has none of that name
 	resolver *resolver.Change            // how DNS would be set; nil: not at all
+	resolved bool                        // systemd-resolved answers on the host
 }
 
 // key tells whether two steps are about the same thing.
@@ -66,6 +68,8 @@ func (s step) key() string {
 		return s.Rule.String()
 	case s.Resolver != nil:
 		return s.Resolver.String()
+	case s.Resolved != nil:
+		return s.Resolved.String()
 	default:
 		return "nothing"
 	}
@@ -109,6 +113,9 @@ func planClient(c Client, at snapshot) plan {
 	}
 	if at.resolver != nil {
 		p = append(p, step{Resolver: at.resolver})
+		if at.resolved {
+			p = append(p, step{Resolved: &resolver.Link{Dev: c.Tun, Servers: c.DNS}})
+		}
 	}
 	return p
 }
