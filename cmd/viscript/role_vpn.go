@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"github.com/skycoin/viscript/apps/vpn"
 	"github.com/skycoin/viscript/apps/vpn/hostnet"
 	"github.com/skycoin/viscript/apps/vpn/nameserver"
+	"github.com/skycoin/viscript/apps/vpn/speed"
 	"github.com/skycoin/viscript/apps/vpn/tun"
 	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/identity"
@@ -25,8 +27,9 @@ import (
 
 // vpnPort is the mesh port of a vpn-server, for streams and for datagrams; vpnType its type in the tracker.
 const (
-	vpnPort app.Port = 1194
-	vpnType          = "vpn-server"
+	vpnPort   app.Port = 1194
+	vpnType            = "vpn-server"
+	vpnTarget          = "vpn/1"
 )
 
 // vpnMTU is that of the tunnel. Links have none of their own, but what is behind the exit mostly has this one.
@@ -34,10 +37,10 @@ const vpnMTU = 1500
 
 // vpnServerFlags are the flags of a vpn-server.
 type vpnServerFlags struct {
-	subnet, subnet6, tun, passcode, rate string
-	private, host, clients               bool
-	keys                                 []string
-	mtu                                  uint16
+	subnet, subnet6, tun, passcode, rate, location string
+	private, host, clients                         bool
+	keys                                           []string
+	mtu                                            uint16
 }
 
 func vpnServerRole() role {
@@ -59,6 +62,7 @@ setcap cap_net_admin,cap_net_raw+ep PROGRAM. What it changes on the host is undo
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.subnet, "subnet", "10.96.0.0/16", "IPv4 network `CIDR4` of the clients; its first address is the exit's; \"none\": no IPv4")
 			f.StringVar(&o.subnet6, "subnet6", "fd96:7669:7363:7270::/64", "IPv6 network `CIDR6` of the clients; \"none\": no IPv6")
+			f.StringVar(&o.location, "location", "", "`LABEL` by which clients may choose, such as nl; the tracker knows us as NAME@LABEL")
 			f.StringVar(&o.tun, "tun", "vpnexit%d", "`NAME` of the TUN interface; %d stands for a number")
 			f.BoolVar(&o.private, "allow-private", false, "clients reach RFC 1918, ULA and CGNAT addresses too")
 			f.BoolVar(&o.host, "allow-host", false, "clients reach all ports of this host")
@@ -98,12 +102,13 @@ func vpnServerService(ctx context.Context, e roleEnv, args []string, o vpnServer
 		return nil, err
 	}
 	x := &vpnExit{client: client, device: dev, host: host, env: e, flags: o}
-	x.listener = &meshListener{client: client, env: e, options: app.ListenOptions{Port: vpnPort, Name: args[0], Type: vpnType}, up: make(chan struct{})}
+	x.listener = &meshListener{client: client, env: e, options: app.ListenOptions{Port: vpnPort, Name: o.name(args[0]), Type: vpnType}, up: make(chan struct{})}
 	cfg.Self, cfg.Accept, cfg.Open, cfg.Offload, cfg.Log = x.self, x.accept, x.open, dev.Offload, e.log
 	cfg.Admit, cfg.Dismiss, cfg.DNS = host.AddClient, x.dismiss, func() bool { return x.names != nil }
 	if x.server, err = vpn.NewServer(cfg); err == nil {
 		err = host.Server(ctx, hostnet.Server{
 			Tun: dev.Name, Addresses: x.server.Gateways(), MTU: cfg.MTU, AllowPrivate: o.private, AllowHost: o.host, BetweenClients: o.clients,
+			HostPorts: []uint16{speed.Port},
 		})
 	}
 	if err != nil {
@@ -112,6 +117,7 @@ func vpnServerService(ctx context.Context, e roleEnv, args []string, o vpnServer
 		return nil, err
 	}
 	x.listenDNS(ctx)
+	x.listenSpeed()
 	status := fmt.Sprintf("VPN exit %q on %s, clients in %s", args[0], dev.Name, strings.Join(x.server.Status().Subnets, " and "))
 	return &service{
 		run: x.run, ready: x.listener.ready, status: status,
@@ -153,6 +159,14 @@ func (o vpnServerFlags) config(leases string) (cfg vpn.ServerConfig, err error) 
 	return cfg, nil
 }
 
+// name is what the tracker knows us as.
+func (o vpnServerFlags) name(name string) string {
+	if o.location == "" {
+		return name
+	}
+	return name + locationSign + o.location
+}
+
 // subnetFlag reads a network, or "none".
 func subnetFlag(flag, text string) (p netip.Prefix, err error) {
 	if text == "none" {
@@ -192,6 +206,7 @@ type vpnExit struct {
 	listener *meshListener
 	server   *vpn.Server
 	names    *nameserver.Server // nil: its port is taken
+	speeds   []net.Listener     // where clients measure
 	env      roleEnv
 	flags    vpnServerFlags
 }
@@ -241,6 +256,14 @@ func (x *vpnExit) run(ctx context.Context) error {
 			x.env.log.Error("watching the host's network", "err", err)
 		}
 	})
+	measured := new(speed.Server)
+	for _, ln := range x.speeds {
+		watching.Go(func() {
+			if err := measured.Serve(ctx, ln); err != nil {
+				x.env.log.Error("speed tests", "err", err)
+			}
+		})
+	}
 	if x.names != nil {
 		watching.Go(func() {
 			if err := x.names.Run(ctx); err != nil {
@@ -268,6 +291,18 @@ func (x *vpnExit) listenDNS(ctx context.Context) {
 	if x.names, err = nameserver.Listen(ctx, cfg); err != nil {
 		x.names = nil
 		x.env.log.Warn("clients get no name server from us", "err", err)
+	}
+}
+
+// listenSpeed lets clients measure the tunnel (viscript vpn test --speed).
+func (x *vpnExit) listenSpeed() {
+	for _, g := range x.server.Gateways() {
+		ln, err := net.Listen("tcp", netip.AddrPortFrom(g.Addr(), speed.Port).String())
+		if err != nil {
+			x.env.log.Warn("clients cannot measure the tunnel", "err", err)
+			continue
+		}
+		x.speeds = append(x.speeds, ln)
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -15,15 +17,14 @@ import (
 	"github.com/skycoin/viscript/apps/vpn/tun"
 	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/identity"
-	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/signal"
 )
 
 // vpnClientFlags are the flags of a vpn-client.
 type vpnClientFlags struct {
-	server, dns, tun, passcode string
-	full, kill, lan            bool
-	routeTexts, exceptTexts    []string
+	server, location, dns, tun, passcode string
+	full, kill, lan                      bool
+	routeTexts, exceptTexts              []string
 
 	routes, except []netip.Prefix
 	resolver       netip.Addr // of --dns ADDR
@@ -37,16 +38,24 @@ func vpnClientRole() role {
 		short: "a VPN over the mesh: this host's packets leave at a vpn-server",
 		long: `NAME        unique name of this app
 NODE_ADDR   APP_PORT of the node on this host, such as 127.0.0.1:15000
-PORT        loopback port of the status page; 0: none`,
+PORT        loopback port of a status page: /, /status, /stats, POST /reconnect; 0: none
+
+With --full everything goes through the tunnel, with --route the networks named; without either what the exit says, or only the exit itself.
+Among several exits the one that answers fastest is taken. It calls itself connected when traffic has come back through the tunnel.
+
+It makes a TUN interface and sets routes and nftables, which takes root or the capabilities CAP_NET_ADMIN and CAP_NET_RAW:
+setcap cap_net_admin,cap_net_raw+ep PROGRAM. What it changes on the host is undone when it stops; when it was killed, by its next
+start or by: viscript vpn down. Through which nodes the packets go is said at the node: node --hops and such.`,
 		count: [2]int{3, 3},
 		flags: func(f *pflag.FlagSet) {
-			f.StringVar(&o.server, "server", "", "the exit: `NAME` of a vpn-server, or the KEY of its node (default: any that the tracker knows)")
+			f.StringVar(&o.server, "server", "", "the exit: `NAME` of a vpn-server, or the KEY of its node (default: the one that answers fastest)")
+			f.StringVar(&o.location, "location", "", "only exits that name this `LABEL`, such as nl")
 			f.BoolVar(&o.full, "full", false, "everything goes through the tunnel")
 			f.StringArrayVar(&o.routeTexts, "route", nil, "this network `CIDR` goes through the tunnel; may be given again")
 			f.StringArrayVar(&o.exceptTexts, "except", nil, "this network `CIDR` does not; may be given again")
 			f.StringVar(&o.dns, "dns", "auto", "auto: the exit's resolver with --full; off; or `ADDR`")
 			f.BoolVar(&o.kill, "kill-switch", true, "with --full: what does not go through the tunnel is dropped, also after this process died")
-			f.BoolVar(&o.lan, "allow-lan", false, "the kill switch lets the local network pass")
+			f.BoolVar(&o.lan, "lan", false, "the kill switch lets the local network pass")
 			f.StringVar(&o.tun, "tun", "vpn%d", "`NAME` of the TUN interface; %d stands for a number")
 			f.StringVar(&o.passcode, "passcode-file", "", "`FILE`, mode 0600, whose first line the exit asks for")
 		},
@@ -59,12 +68,20 @@ PORT        loopback port of the status page; 0: none`,
 
 // vpnEntry joins a vpn.Client with the node and the host.
 type vpnEntry struct {
-	client *app.Client
-	device *tun.Device
-	host   *hostnet.Host
-	vpn    *vpn.Client
-	env    roleEnv
-	flags  vpnClientFlags
+	client   *app.Client
+	device   *tun.Device
+	host     *hostnet.Host
+	vpn      *vpn.Client
+	shown    *vpn.Page // nil: none
+	page     string    // where the status page listens; "": nowhere
+	name     string
+	nodePort string // NODE_ADDR
+	env      roleEnv
+	flags    vpnClientFlags
+
+	exitMu sync.Mutex // guards the following
+	exit   vpn.Exit   // found last
+	found  time.Time
 }
 
 func vpnClientService(e roleEnv, args []string, o vpnClientFlags) (*service, error) {
@@ -75,7 +92,7 @@ func vpnClientService(e roleEnv, args []string, o vpnClientFlags) (*service, err
 	if err := o.parse(); err != nil {
 		return nil, err
 	}
-	x := &vpnEntry{client: client, env: e, flags: o}
+	x := &vpnEntry{client: client, name: args[0], nodePort: args[1], env: e, flags: o}
 	cfg := vpn.ClientConfig{Self: x.self, Find: x.find, Dial: x.dial, Open: x.open, Apply: x.apply, Probe: vpn.Ping, Log: e.log}
 	if o.passcode != "" {
 		if cfg.Passcode, err = vpn.LoadPasscode(o.passcode); err != nil {
@@ -83,6 +100,9 @@ func vpnClientService(e roleEnv, args []string, o vpnClientFlags) (*service, err
 		}
 	}
 	if err := hostnet.Rights(); err != nil {
+		return nil, err
+	}
+	if x.page, err = loopbackPage(args[2]); err != nil {
 		return nil, err
 	}
 	if x.host, err = hostnet.Open(hostnet.Config{Dir: e.dir, Log: e.log.With("part", "hostnet")}); err != nil {
@@ -94,6 +114,16 @@ func vpnClientService(e roleEnv, args []string, o vpnClientFlags) (*service, err
 	}
 	cfg.Offload = x.device.Offload
 	x.vpn = vpn.NewClient(cfg)
+	var page *vpn.Page
+	if x.page != "" {
+		page, err = vpn.NewPage(vpn.PageConfig{Listen: x.page, Name: args[0], Client: x.vpn, PeerUID: app.PeerUID, Log: e.log})
+		if err != nil {
+			x.device.Close()
+			x.host.Leave()
+			return nil, err
+		}
+	}
+	x.shown = page
 	return &service{
 		run: x.run, ready: x.ready, status: "VPN up on " + x.device.Name, follow: x.follow,
 		commands: []signal.Command{
@@ -108,45 +138,8 @@ func (x *vpnEntry) self(ctx context.Context) (identity.PubKey, error) {
 	return n.Key, err
 }
 
-// find asks the tracker for exits, and keeps to the key that a name had when we saw it first.
-func (x *vpnEntry) find(ctx context.Context, avoid identity.PubKey) (vpn.Exit, error) {
-	q := app.Query{Type: vpnType, Name: x.flags.server}
-	key, err := identity.ParseHex(x.flags.server)
-	byKey := err == nil
-	if byKey {
-		q.Name, q.Node = "", key
-	}
-	ctx, cancel := context.WithTimeout(ctx, dialWithin)
-	defer cancel()
-	apps, err := x.client.Find(ctx, q)
-	if err != nil {
-		return vpn.Exit{}, err
-	}
-	if len(apps) == 0 {
-		if x.flags.server != "" {
-			return vpn.Exit{}, fmt.Errorf("the app tracker knows no vpn-server %q", x.flags.server)
-		}
-		return vpn.Exit{}, errors.New("the app tracker knows no vpn-server")
-	}
-	a := apps[0]
-	for _, other := range apps {
-		if a.Node == avoid {
-			a = other
-		}
-	}
-	if !byKey {
-		if err := x.env.pins.Pin("app:"+a.Name, a.Node); err != nil {
-			if errors.As(err, new(*secure.PinChanged)) {
-				err = vpn.Fatal(err)
-			}
-			return vpn.Exit{}, err
-		}
-	}
-	return vpn.Exit{Name: a.Name, Key: a.Node, Port: uint16(a.Port)}, nil
-}
-
 func (x *vpnEntry) dial(ctx context.Context, e vpn.Exit) (vpn.Stream, error) {
-	conn, err := x.client.Dial(ctx, e.Key, app.Port(e.Port), app.DialOptions{Target: "vpn/1"})
+	conn, err := x.client.Dial(ctx, e.Key, app.Port(e.Port), app.DialOptions{Target: vpnTarget})
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +147,10 @@ func (x *vpnEntry) dial(ctx context.Context, e vpn.Exit) (vpn.Stream, error) {
 }
 
 func (x *vpnEntry) open(ctx context.Context) (vpn.Mover, error) {
+	if x.flags.full && !nodeMarks(x.nodePort) {
+		return nil, vpn.Fatal(errors.New("the node beside us may not mark its sockets, so a full tunnel would swallow the links that carry it: " +
+			"start the node as root too, or with the capability CAP_NET_ADMIN"))
+	}
 	return vpn.OpenMover(ctx, x.client, x.device, 0)
 }
 
@@ -162,6 +159,9 @@ func (x *vpnEntry) apply(ctx context.Context, s vpn.Settings) error {
 	c := hostnet.Client{
 		Tun: x.device.Name, Addresses: s.Addrs, MTU: s.MTU, Full: x.flags.full, Routes: x.flags.routes, Except: x.flags.except,
 		KillSwitch: x.flags.full && x.flags.kill, LAN: x.flags.lan, DNS: x.flags.resolvers(s),
+	}
+	if !c.Full && len(c.Routes) == 0 {
+		c.Routes = s.Routes
 	}
 	if !c.Full { // probes reach the exit, whatever else is carried
 		for _, g := range s.Gateways {
@@ -181,6 +181,13 @@ func (x *vpnEntry) run(ctx context.Context) error {
 			x.env.log.Error("watching the host's network", "err", err)
 		}
 	})
+	if x.shown != nil {
+		watching.Go(func() {
+			if err := x.shown.Run(watchCtx); err != nil {
+				x.env.log.Error("status page", "err", err)
+			}
+		})
+	}
 	err := x.vpn.Run(ctx)
 	stop()
 	watching.Wait()
@@ -196,6 +203,18 @@ func (x *vpnEntry) run(ctx context.Context) error {
 func (x *vpnEntry) changed(c hostnet.Change) {
 	x.env.log.Info("the host", "what", c.String())
 	x.vpn.Kick()
+}
+
+// loopbackPage reads PORT.
+func loopbackPage(port string) (string, error) {
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return "", fmt.Errorf("PORT %q: want a loopback port for the status page, or 0 for none", port)
+	}
+	if n == 0 {
+		return "", nil
+	}
+	return net.JoinHostPort("127.0.0.1", port), nil
 }
 
 // resolvers are the name servers to set.
@@ -217,8 +236,8 @@ func (o *vpnClientFlags) parse() (err error) {
 	if o.except, err = prefixFlags("--except", o.exceptTexts); err != nil {
 		return err
 	}
-	if o.full == (len(o.routes) > 0) {
-		return errors.New("want either --full, everything through the tunnel, or what goes through it: --route CIDR, which may be given again")
+	if o.full && len(o.routes) > 0 {
+		return errors.New("--full and --route: everything goes through the tunnel, or the networks named; name what does not with --except")
 	}
 	if o.dns == "auto" || o.dns == "off" {
 		return nil

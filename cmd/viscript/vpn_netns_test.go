@@ -32,6 +32,7 @@ type vpnField struct {
 	*field
 	web   string   // folder that the host behind the exit serves
 	flags []string // of the server
+	wants []string // of the client
 }
 
 func newVPNField(t *testing.T, server, client []string) *vpnField {
@@ -50,12 +51,17 @@ func newVPNField(t *testing.T, server, client []string) *vpnField {
 	}
 	v.flags = server
 	v.server()
-	v.start("c", "client", append([]string{"vpn-client", "way-in", "127.0.0.1:15000", "0", "--server", "way-out", "--tun", "vpnc"}, client...)...)
+	v.wants = client
+	v.client()
 	return v
 }
 
 func (v *vpnField) server() {
 	v.start("x", "server", append([]string{"vpn-server", "way-out", "127.0.0.1:15000", "--tun", "vpnx"}, v.flags...)...)
+}
+
+func (v *vpnField) client() {
+	v.start("c", "client", append([]string{"vpn-client", "way-in", "127.0.0.1:15000", "0", "--server", "way-out", "--tun", "vpnc"}, v.wants...)...)
 }
 
 func (v *vpnField) node(host, peer string) {
@@ -261,5 +267,60 @@ func (v *vpnField) exitRestarts(t *testing.T) {
 	})
 	if after := v.must("ip", "-o", "-4", "addr", "show", "dev", "vpnc"); after != before {
 		t.Errorf("before %s\nafter %s", before, after)
+	}
+}
+
+// TestVPNFull: with a full tunnel nothing but the mesh leaves the host, whatever is killed; and in the end the host is as it was.
+func TestVPNFull(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short")
+	}
+	v := newVPNField(t, nil, []string{"--full", "--dns", "off"})
+	v.connected()
+	// The way out that packets would take without the tunnel, and a count of those that do.
+	v.in("c", "ip", "route", "add", "default", "via", "10.77.1.2")
+	v.in("c", "ip", "-6", "route", "add", "default", "dev", "toa")
+	v.in("c", "nft", `add table inet watch; add counter inet watch leaks; add chain inet watch out { type filter hook output priority 300; }; `+
+		`add rule inet watch out oifname != { "toa", "mgmt" } accept; add rule inet watch out tcp dport { 5000, 5999 } accept; `+
+		`add rule inet watch out icmpv6 type { 133, 135, 136, 143 } accept; add rule inet watch out counter name leaks`)
+	reach := func(what string) {
+		t.Helper()
+		eventuallyTrue(t, what, func() error {
+			_, err := v.on("curl", "-q", "-sS", "--fail", "--max-time", "2", "http://"+webBehind+"/hello")
+			return err
+		})
+	}
+	reach("the web through the tunnel")
+	v.must("ping", "-c", "1", "-W", "5", webBehind6)
+	noise := func(d time.Duration) {
+		for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			_, _ = v.on("ping", "-c", "1", "-W", "1", "198.51.100.9")
+			_, _ = v.on("ping", "-c", "1", "-W", "1", "2001:db8:ffff::1")
+			_, _ = v.on("curl", "-q", "-s", "--max-time", "1", "http://198.51.100.9/")
+		}
+	}
+	v.kill("client")
+	noise(time.Second)
+	if out, err := v.on("curl", "-q", "-sS", "--max-time", "2", "http://"+webBehind+"/hello"); err == nil {
+		t.Errorf("without the client the web is reached: %s", out)
+	}
+	v.client()
+	reach("the web after the client's end")
+	v.kill("node-c")
+	noise(time.Second)
+	v.node("c", "10.77.1.2")
+	reach("the web after the node's end")
+	if out := v.must("nft", "list", "counter", "inet", "watch", "leaks"); !strings.Contains(out, "packets 0 ") {
+		t.Errorf("something left past the tunnel: %s", out)
+	}
+	// A clean end: the host is as it was.
+	r := v.roles["client"]
+	_ = r.cmd.Process.Signal(os.Interrupt)
+	<-r.ended
+	delete(v.roles, "client")
+	for _, args := range [][]string{{"ip", "rule"}, {"ip", "-6", "rule"}, {"ip", "route", "show", "table", "all"}, {"nft", "list", "ruleset"}} {
+		if out := v.must(args...); strings.Contains(out, "30300") || strings.Contains(out, "viscript") || strings.Contains(out, "vpnc") {
+			t.Errorf("%s after the end: %s", strings.Join(args, " "), out)
+		}
 	}
 }
