@@ -36,6 +36,7 @@ type Host struct {
 	closed  bool
 
 	afterStep func(n int) // tests stop here; nil
+	older     string      // a setting that the kernel shall not have, for tests; "": none
 }
 
 // Open takes the journal of a state folder; one other process at a time may. What a crash left stays in force until
@@ -321,6 +322,9 @@ func (h *Host) look(tun string) (at snapshot, err error) {
 	}
 	at.uplinks = slices.DeleteFunc(at.uplinks, func(u route.Uplink) bool { return u.Dev == tun })
 	at.settings = func(path string) (string, bool) {
+		if h.older != "" && filepath.Base(path) == h.older {
+			return "", false
+		}
 		now, ok := readSetting(path)
 		for _, s := range h.done { // as it was before us
 			if s.Setting != nil && s.Setting.Path == path && s.Setting.Value == now {
