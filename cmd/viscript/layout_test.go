@@ -50,14 +50,14 @@ var allowed = map[string][]string{
 	"apps/vpn/hostnet/firewall": {},
 	"apps/vpn/hostnet/journal":  {},
 	"apps/vpn/hostnet/resolver": {"node/mark"},
-	"apps/vpn/hostnet/route":    {},
+	"apps/vpn/hostnet/route":    {"node/mark"},
 
 	"signal":         {},
 	"signal/auto":    {"signal"},
 	"signal/process": {"signal"},
 	"signal/server":  {"signal", "signal/process"},
 
-	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/secure", "node/session", "node/wire"},
+	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/mark", "node/secure", "node/session", "node/wire"},
 	"node/direct":        {},
 	"node/mark":          {},
 	"node/identity":      {},

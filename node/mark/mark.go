@@ -11,3 +11,6 @@ package mark
 // Mesh is SO_MARK of the mesh's sockets. It shares no bit with the marks of Kubernetes (0x4000, 0x8000) and
 // Tailscale (0xff0000).
 const Mesh = 0x76000073
+
+// TunnelAlias is the alias (ip link set alias) of the TUN interfaces of VPNs over the mesh.
+const TunnelAlias = "viscript vpn over the mesh"

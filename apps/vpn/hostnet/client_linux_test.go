@@ -33,6 +33,9 @@ func TestFullTunnel(t *testing.T) {
 	if err := h.Client(t.Context(), fullClient()); err != nil {
 		t.Fatal(err)
 	}
+	if ours := mark.Tunnels(); len(ours) != 1 || !ours["vpn0"] {
+		t.Errorf("tunnels: %v", ours)
+	}
 	for _, c := range []struct {
 		to   string
 		mark uint32

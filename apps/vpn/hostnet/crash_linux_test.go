@@ -55,7 +55,7 @@ func TestHelperProcess(t *testing.T) {
 func (s *space) killed(what string, stop int) bool {
 	s.t.Helper()
 	cmd := exec.Command("/proc/self/exe", "-test.run", "^TestHelperProcess$", "-test.count=1")
-	cmd.Env = append(os.Environ(), envStop+"="+strconv.Itoa(stop), envWhat+"="+what, envDir+"="+s.dir)
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", envStop+"="+strconv.Itoa(stop), envWhat+"="+what, envDir+"="+s.dir)
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return false
@@ -83,9 +83,9 @@ func TestKilledAtEveryStep(t *testing.T) {
 			steps /= 2
 		}
 		first := steps
-		for s.killed(what, steps+1) {
-			steps++
-			if steps%4 == 0 && s.killed("client", -1) {
+		for s.killed(what, steps+stride) {
+			steps += stride
+			if steps%8 == 0 && s.killed("client", -1) {
 				t.Fatal("killed without a reason")
 			}
 			r, err := Down(s.config())
@@ -100,13 +100,13 @@ func TestKilledAtEveryStep(t *testing.T) {
 				return
 			}
 		}
-		if steps < first+3 {
+		if steps < first+stride {
 			t.Errorf("%s: only %d steps", what, steps-first)
 		}
 		if _, err := Down(s.config()); err != nil {
 			t.Error(err)
 		}
 		s.same(before, what)
-		t.Logf("%s: killed at each of %d steps", what, steps-first)
+		t.Logf("%s: killed at every step of %d (stride %d)", what, steps-first, stride)
 	}
 }

@@ -34,8 +34,10 @@ type Host struct {
 	members map[string][]netip.Addr // of the sets of an exit's table
 	inForce string                  // the text of the firewall table that we put in force last
 	closed  bool
+	warned  bool // of resolvers that are not ours
 
 	afterStep func(n int) // tests stop here; nil
+	older     string      // a setting that the kernel shall not have, for tests; "": none
 }
 
 // Open takes the journal of a state folder; one other process at a time may. What a crash left stays in force until
@@ -97,7 +99,7 @@ func (h *Host) Client(ctx context.Context, c Client) error {
 		if at.table, err = h.freeTable(c.Full); err != nil {
 			return nil, err
 		}
-		if len(c.DNS) > 0 {
+		if len(c.DNS) > 0 && !h.othersResolvers() {
 			if at.resolver, err = h.planResolver(c.DNS); err != nil {
 				return nil, err
 			}
@@ -321,6 +323,9 @@ func (h *Host) look(tun string) (at snapshot, err error) {
 	}
 	at.uplinks = slices.DeleteFunc(at.uplinks, func(u route.Uplink) bool { return u.Dev == tun })
 	at.settings = func(path string) (string, bool) {
+		if h.older != "" && filepath.Base(path) == h.older {
+			return "", false
+		}
 		now, ok := readSetting(path)
 		for _, s := range h.done { // as it was before us
 			if s.Setting != nil && s.Setting.Path == path && s.Setting.Value == now {
@@ -330,6 +335,22 @@ func (h *Host) look(tun string) (at snapshot, err error) {
 		return now, ok
 	}
 	return at, nil
+}
+
+// othersResolvers tells whether the resolv.conf here is that of another network: a network namespace that was given none
+// of its own sees the host's, which is not ours to change.
+func (h *Host) othersResolvers() bool {
+	if h.cfg.ResolvConf != resolver.DefaultPath {
+		return false
+	}
+	if !sharedWithAncestor(h.cfg.ResolvConf) {
+		return false
+	}
+	if !h.warned {
+		h.warned = true
+		h.cfg.Log.Warn("leaving the resolvers alone: they are those of another network namespace; give this one its own (/etc/netns/NAME/resolv.conf)", "what", h.cfg.ResolvConf)
+	}
+	return true
 }
 
 // planResolver says how DNS would be set. What was there before us stays that, unless somebody wrote meanwhile.

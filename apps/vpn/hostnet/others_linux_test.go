@@ -328,3 +328,47 @@ func TestResolvConfOfAllKinds(t *testing.T) {
 	}
 	s.sh("umount " + file + " 2>/dev/null || true")
 }
+
+// A network namespace that shares the host's resolv.conf does not change it; one with its own does.
+func TestResolversOfTheHostStay(t *testing.T) {
+	if !inSpace(t) {
+		return
+	}
+	s := newSpace(t)
+	read := func() string {
+		t.Helper()
+		b, err := os.ReadFile(resolver.DefaultPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	before := read()
+	h, err := Open(Config{Dir: s.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !h.othersResolvers() { // before anything could be written
+		t.Fatal("the host's resolvers are taken for ours")
+	}
+	if err := h.Client(t.Context(), fullClient()); err != nil {
+		t.Fatal(err)
+	}
+	if now := read(); now != before {
+		t.Fatalf("the host's resolv.conf became %q", now)
+	}
+	s.sh("mount --bind " + s.resolvConf() + " " + resolver.DefaultPath)
+	if err := h.Client(t.Context(), fullClient()); err != nil {
+		t.Fatal(err)
+	}
+	if now := read(); !strings.HasPrefix(now, resolver.Heading) {
+		t.Errorf("our resolv.conf is %q", now)
+	}
+	if _, err := h.Undo(); err != nil {
+		t.Error(err)
+	}
+	s.sh("umount " + resolver.DefaultPath)
+	if now := read(); now != before {
+		t.Errorf("the host's resolv.conf became %q", now)
+	}
+}

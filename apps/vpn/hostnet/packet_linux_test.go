@@ -365,3 +365,34 @@ func TestExit(t *testing.T) {
 	}
 	s.same(before, "after undo")
 }
+
+// Before Linux 6.17 one switch makes all interfaces forward IPv6, and turns off what routers announce.
+func TestExitOnOlderKernels(t *testing.T) {
+	if !inSpace(t) {
+		return
+	}
+	s := newSpace(t)
+	s.gateways()
+	before := s.state()
+	tun, up := s.user("vpn0"), s.far("upfar")
+	h := s.open()
+	h.older = "force_forwarding"
+	if err := errors.Join(h.Server(t.Context(), exitServer()), h.AddClient(netip.MustParseAddr("fd99::7"))); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.sh("cd /proc/sys/net/ipv6/conf; cat all/forwarding up0/accept_ra lan0/accept_ra"); got != "1\n2\n1\n" {
+		t.Errorf("forwarding, accept_ra: %q", got)
+	}
+	tun.send(packet{ap("[fd99::7]:1000"), ap("[2620:fe::fe]:7"), "out6"})
+	if p, others := up.saw("out6"); others != "" || p.from.Addr() != netip.MustParseAddr("2001:db8:1::2") {
+		t.Errorf("at the uplink: %+v, before it %q", p, others)
+	}
+	if list, gone := h.missing(); len(list) > 0 || gone {
+		t.Errorf("missing: %q", list)
+	}
+	tun.f.Close()
+	if _, err := h.Undo(); err != nil {
+		t.Error(err)
+	}
+	s.same(before, "after undo")
+}

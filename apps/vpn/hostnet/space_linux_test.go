@@ -32,7 +32,7 @@ func inSpace(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/proc/self/exe", "-test.run", "^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=120s")
+	cmd := exec.Command("/proc/self/exe", "-test.run", "^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=280s")
 	cmd.Env = append(os.Environ(), envSpace+"="+host)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Unshareflags: 0, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/skycoin/viscript/node/mark"
 )
 
 // dumpTries is how often a listing is asked for again that changed while the kernel wrote it.
@@ -215,11 +217,14 @@ func Rules() (list []Rule, err error) {
 	return list, nil
 }
 
-// Up gives the interface its MTU and addresses and brings it up. Addresses of others stay.
+// Up gives the interface its alias, MTU and addresses and brings it up. Addresses of others stay.
 func (l Link) Up() error {
 	link, err := linkByName(l.Dev)
 	if err != nil {
 		return err
+	}
+	if err := netlink.LinkSetAlias(link, mark.TunnelAlias); err != nil { // first, so that nodes never see an address of it
+		return fmt.Errorf("marking %s: %w", l.Dev, err)
 	}
 	if link.Attrs().MTU != l.MTU {
 		if err := netlink.LinkSetMTU(link, l.MTU); err != nil {
