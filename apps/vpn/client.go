@@ -50,6 +50,7 @@ type ClientConfig struct {
 	Dial    func(ctx context.Context, e Exit) (Stream, error)
 	Open    func(ctx context.Context) (Mover, error) // gives the TUN to the node
 	Offload packet.Offload                           // of our TUN
+	Limit   func(packet.Offload) error               // makes our TUN give what the exit takes; nil: it gives single packets
 	// Apply sets the host's network; it is called again when Settings change. An error is shown, and it is tried again.
 	Apply func(ctx context.Context, s Settings) error
 	// Probe sends something through the tunnel to a gateway and waits for what comes back.
@@ -236,6 +237,11 @@ func (c *Client) use(ctx context.Context, m Mover, exit Exit, w welcome) (Settin
 	// What goes to the exit is decided by the host's routes. What comes from it may come from anywhere behind it.
 	if err := m.SetPeer(tunnel.Peer{PeerID: id, Prefixes: []netip.Prefix{all4(), all6()}}); err != nil {
 		return s, fmt.Errorf("telling the node: %w", err)
+	}
+	if c.cfg.Limit != nil {
+		if err := c.cfg.Limit(w.Offload); err != nil {
+			return s, err
+		}
 	}
 	if err := c.cfg.Apply(ctx, s); err != nil {
 		return s, fmt.Errorf("setting the host's network: %w", err)

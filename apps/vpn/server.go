@@ -57,6 +57,7 @@ type ServerConfig struct {
 	Accept  func(ctx context.Context) (Incoming, error)
 	Open    func(ctx context.Context) (Mover, error) // gives the TUN to the node; called again when that is gone
 	Offload packet.Offload                           // of our TUN
+	Limit   func(packet.Offload) error               // makes our TUN give what all clients take; nil: it gives single packets
 
 	Subnet, Subnet6 netip.Prefix // of the clients; an invalid one: not carried
 	MTU             int
@@ -88,6 +89,7 @@ type Server struct {
 	pool    *pool
 	mover   Mover // nil: the node is away
 	clients map[identity.PubKey]*client
+	limit   packet.Offload // what our TUN gives
 	refused uint64
 	served  uint64
 }
@@ -97,6 +99,7 @@ type client struct {
 	key    identity.PubKey
 	id     tunnel.PeerID
 	addrs  []netip.Prefix
+	takes  packet.Offload
 	since  time.Time
 	stream Stream
 	stop   context.CancelCauseFunc
@@ -122,6 +125,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	}
 	return &Server{
 		cfg: cfg, log: cfg.Log, began: time.Now(), pool: p, clients: map[identity.PubKey]*client{}, greeting: make(chan struct{}, maxGreeting),
+		limit: cfg.Offload,
 	}, nil
 }
 
@@ -326,7 +330,7 @@ func (s *Server) enter(in Incoming, h hello, stop context.CancelCauseFunc) (*cli
 	if err != nil {
 		return nil, welcome{}, &Refusal{Code: CodeFull}
 	}
-	c := &client{key: key, id: tunnel.PeerID{Key: key, Port: h.Port}, addrs: addrs, since: time.Now(), stream: in, stop: stop}
+	c := &client{key: key, id: tunnel.PeerID{Key: key, Port: h.Port}, addrs: addrs, takes: h.Offload, since: time.Now(), stream: in, stop: stop}
 	if old := s.clients[key]; old != nil {
 		old.stop(&Refusal{Code: CodeReplaced})
 		s.removePeer(old)
@@ -345,7 +349,27 @@ func (s *Server) enter(in Incoming, h hello, stop context.CancelCauseFunc) (*cli
 	}
 	s.clients[key] = c
 	s.served++
+	s.limitLocked()
 	return c, s.welcome(c, s.mover.Port()), nil
+}
+
+// limitLocked makes our TUN give nothing that some client does not take.
+func (s *Server) limitLocked() {
+	if s.cfg.Limit == nil {
+		return
+	}
+	o := s.cfg.Offload
+	for _, c := range s.clients {
+		o &= c.takes
+	}
+	if o == s.limit {
+		return
+	}
+	if err := s.cfg.Limit(o); err != nil {
+		s.log.Error("limiting the TUN to what clients take", "err", err)
+		return
+	}
+	s.limit = o
 }
 
 func (s *Server) admitAddrs(addrs []netip.Prefix) error {
@@ -395,6 +419,7 @@ func (s *Server) leave(c *client) {
 	delete(s.clients, c.key)
 	s.pool.release(c.key, time.Now())
 	s.removePeer(c)
+	s.limitLocked()
 	for _, a := range c.addrs {
 		if s.cfg.Dismiss != nil {
 			s.cfg.Dismiss(a.Addr())

@@ -103,6 +103,21 @@ func TestServerPinsAddresses(t *testing.T) {
 	}
 }
 
+// Our TUN gives what every client takes, so that nobody gets packets that it cannot finish.
+func TestServerGivesWhatAllTake(t *testing.T) {
+	limits := make(chan packet.Offload, 8)
+	s := startServer(t, func(c *ServerConfig) { c.Limit = func(o packet.Offload) error { limits <- o; return nil } })
+	s.join(t, newKey(t), nil)
+	st, _, _ := s.join(t, newKey(t), func(h *hello) { h.Offload = packet.Checksum | packet.TCP4 })
+	if o := <-limits; o != packet.Checksum|packet.TCP4 {
+		t.Errorf("limited to %d", o)
+	}
+	st.Close()
+	if o := <-limits; o != packet.All {
+		t.Errorf("then to %d", o)
+	}
+}
+
 func TestServerRefuses(t *testing.T) {
 	friend := newKey(t)
 	s := startServer(t, func(c *ServerConfig) {

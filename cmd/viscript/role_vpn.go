@@ -103,7 +103,7 @@ func vpnServerService(ctx context.Context, e roleEnv, args []string, o vpnServer
 	}
 	x := &vpnExit{client: client, device: dev, host: host, env: e, flags: o}
 	x.listener = &meshListener{client: client, env: e, options: app.ListenOptions{Port: vpnPort, Name: o.name(args[0]), Type: vpnType}, up: make(chan struct{})}
-	cfg.Self, cfg.Accept, cfg.Open, cfg.Offload, cfg.Log = x.self, x.accept, x.open, dev.Offload, e.log
+	cfg.Self, cfg.Accept, cfg.Open, cfg.Offload, cfg.Limit, cfg.Log = x.self, x.accept, x.open, dev.Offload, dev.Limit, e.log
 	cfg.Admit, cfg.Dismiss, cfg.DNS = host.AddClient, x.dismiss, func() bool { return x.names != nil }
 	if x.server, err = vpn.NewServer(cfg); err == nil {
 		err = host.Server(ctx, hostnet.Server{

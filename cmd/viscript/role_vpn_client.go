@@ -112,7 +112,7 @@ func vpnClientService(e roleEnv, args []string, o vpnClientFlags) (*service, err
 		x.host.Leave()
 		return nil, err
 	}
-	cfg.Offload = x.device.Offload
+	cfg.Offload, cfg.Limit = x.device.Offload, x.device.Limit
 	x.vpn = vpn.NewClient(cfg)
 	var page *vpn.Page
 	if x.page != "" {

@@ -17,6 +17,14 @@ type Device struct {
 	Frames Frames
 }
 
+// Limit makes the TUN give nothing unfinished but what the other ends take too. What it takes stays.
+func (d *Device) Limit(o packet.Offload) error {
+	if d.File == nil {
+		return nil // it gives single packets
+	}
+	return limit(d.File, d.Offload&o)
+}
+
 // Frames is a TUN that this process reads and writes itself.
 type Frames interface {
 	tunnel.Device

@@ -70,6 +70,29 @@ func (d *Device) set(fd int, ifr *unix.Ifreq) error {
 	return nil
 }
 
+// limit says anew what a TUN may give unfinished. The kernel asks the same of both directions, but takes what it has offered once.
+func limit(f *os.File, o packet.Offload) error {
+	flags := 0
+	for _, x := range []struct {
+		o packet.Offload
+		f int
+	}{{packet.Checksum, unix.TUN_F_CSUM}, {packet.TCP4, unix.TUN_F_TSO4}, {packet.TCP6, unix.TUN_F_TSO6}, {packet.UDP, udp}} {
+		if o&packet.Checksum != 0 && o&x.o != 0 { // segments need the checksum too
+			flags |= x.f
+		}
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) { set = unix.IoctlSetInt(int(fd), unix.TUNSETOFFLOAD, flags) })
+	if err = errors.Join(err, set); err != nil {
+		return fmt.Errorf("setting what the TUN gives unfinished: %w", err)
+	}
+	return nil
+}
+
 // explain adds to an error of the system what to do about it.
 func explain(err error) error {
 	switch {
