@@ -134,6 +134,7 @@ func (s *Server) Gateways() []netip.Prefix { return s.pool.gateways() }
 
 // Run serves until ctx ends, or Accept or Open fail for good; nil after ctx.
 func (s *Server) Run(ctx context.Context) error {
+	outside := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var wg sync.WaitGroup
@@ -145,10 +146,10 @@ func (s *Server) Run(ctx context.Context) error {
 			stop(err)
 			wg.Wait()
 			s.saveLeases()
-			if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
-				return cause
+			if outside.Err() != nil {
+				return nil
 			}
-			return nil
+			return context.Cause(ctx)
 		}
 		select {
 		case s.greeting <- struct{}{}:

@@ -257,7 +257,12 @@ func TestServerTellsItsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop := run(t, s.Run)
+	stop := run(t, func(ctx context.Context) error {
+		named, end := context.WithCancelCause(context.WithoutCancel(ctx)) // as a signal ends a program: with a cause of its own
+		defer end(nil)
+		defer context.AfterFunc(ctx, func() { end(errors.New("terminated")) })()
+		return s.Run(named)
+	})
 	eventually(t, "the node has the TUN", func() bool { return s.Status().Node })
 	st, _, err := s.join(t, newKey(t), nil)
 	if err != nil {

@@ -169,8 +169,11 @@ func (t *Tunnel) removeLocked(p *peer) {
 	t.nets = nets
 }
 
-// route is the peer for a destination, nil when there is none.
+// route is the peer for a destination, nil when there is none. What is for a wire only has none: a tunnel is no wire.
 func (t *Tunnel) route(dst netip.Addr) *peer {
+	if dst.IsMulticast() || dst.IsLinkLocalUnicast() {
+		return nil
+	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if p := t.hosts[dst]; p != nil {

@@ -216,7 +216,7 @@ func TestPeers(t *testing.T) {
 		}
 		return PeerID{}
 	}
-	for a, want := range map[string]PeerID{"10.0.0.2": id(1), "10.1.2.3": id(1), "10.1.1.3": id(2), "9.9.9.9": id(2), "fd00::1": {}} {
+	for a, want := range map[string]PeerID{"10.0.0.2": id(1), "10.1.2.3": id(1), "10.1.1.3": id(2), "9.9.9.9": id(2), "fd00::1": {}, "224.0.0.1": {}, "169.254.0.1": {}} {
 		if got := where(a); got != want {
 			t.Errorf("%s goes to %v", a, got)
 		}
