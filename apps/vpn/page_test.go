@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -15,8 +16,9 @@ func TestPage(t *testing.T) {
 	s := startServer(t, nil)
 	c := startClient(t, s, nil)
 	eventually(t, "connected", c.is(StateConnected))
-	uid := os.Getuid()
-	p, err := NewPage(PageConfig{Listen: "127.0.0.1:0", Name: "<b>", Client: c.Client, PeerUID: func(net.Conn) (int, error) { return uid, nil }})
+	var uid atomic.Int64
+	uid.Store(int64(os.Getuid()))
+	p, err := NewPage(PageConfig{Listen: "127.0.0.1:0", Name: "<b>", Client: c.Client, PeerUID: func(net.Conn) (int, error) { return int(uid.Load()), nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +62,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s: %d", name, code)
 		}
 	}
-	uid++
+	uid.Add(1)
 	if code, _ := ask("GET", "/", nil); code != 0 {
 		t.Errorf("another user: %d", code)
 	}

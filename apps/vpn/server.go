@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +23,7 @@ const (
 	clientSilence = 6 * keepAlive    // after which it is gone; longer than a mesh session heals
 	writeTimeout  = 10 * time.Second
 	maxGreeting   = 256 // clients that have not said HELLO yet
+	maxOfKey      = 4   // of those, of one node
 	maxRenews     = 60  // HELLOs of one client a minute
 )
 
@@ -80,18 +80,20 @@ type Server struct {
 	log   *slog.Logger
 	began time.Time
 
-	greeting chan struct{} // a place each for those who have not said HELLO
-	proveMu  sync.Mutex    // guards the following; held while the passcode is stretched
-	prover   *prover
-	proved   bool
+	proveMu sync.Mutex // guards the following; held while the passcode is stretched
+	prover  *prover
+	proved  bool
 
-	mu      sync.Mutex // guards the following
-	pool    *pool
-	mover   Mover // nil: the node is away
-	clients map[identity.PubKey]*client
-	limit   packet.Offload // what our TUN gives
-	refused uint64
-	served  uint64
+	mu   sync.Mutex // guards the following
+	pool *pool
+	// Those who have not said HELLO yet.
+	greeting   int
+	greetingOf map[identity.PubKey]int
+	mover      Mover // nil: the node is away
+	clients    map[identity.PubKey]*client
+	limit      packet.Offload // what our TUN gives
+	refused    uint64
+	served     uint64
 }
 
 // client is one that has been welcomed.
@@ -124,7 +126,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		cfg: cfg, log: cfg.Log, began: time.Now(), pool: p, clients: map[identity.PubKey]*client{}, greeting: make(chan struct{}, maxGreeting),
+		cfg: cfg, log: cfg.Log, began: time.Now(), pool: p, clients: map[identity.PubKey]*client{}, greetingOf: map[identity.PubKey]int{},
 		limit: cfg.Offload,
 	}, nil
 }
@@ -151,12 +153,32 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 			return context.Cause(ctx)
 		}
-		select {
-		case s.greeting <- struct{}{}:
-			wg.Go(func() { s.serve(ctx, in) })
-		default:
+		if !s.greets(in.Peer()) {
 			in.Reset(wire.CodeBusy)
+			continue
 		}
+		wg.Go(func() { s.serve(ctx, in) })
+	}
+}
+
+// greets takes a place for somebody who has not said HELLO yet; false: there is none.
+func (s *Server) greets(key identity.PubKey) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.greeting >= maxGreeting || s.greetingOf[key] >= maxOfKey {
+		return false
+	}
+	s.greeting++
+	s.greetingOf[key]++
+	return true
+}
+
+func (s *Server) greeted(key identity.PubKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.greeting--
+	if s.greetingOf[key]--; s.greetingOf[key] == 0 {
+		delete(s.greetingOf, key)
 	}
 }
 
@@ -216,104 +238,6 @@ func (s *Server) rules() (r packet.Rules) {
 
 func (s *Server) peer(c *client) tunnel.Peer {
 	return tunnel.Peer{PeerID: c.id, Prefixes: c.addrs, Rate: s.cfg.Rate}
-}
-
-// serve is the life of one client.
-func (s *Server) serve(ctx context.Context, in Incoming) {
-	defer in.Close()
-	buf := make([]byte, max(maxMessage, messageHeader))
-	h, refusal, err := s.greet(in, buf)
-	<-s.greeting
-	if err != nil {
-		s.log.Debug("a client that says nothing of sense", "peer", in.Peer().Short(), "err", err)
-		return
-	}
-	if refusal == nil {
-		refusal = s.admit(ctx, in, h, buf)
-	}
-	if refusal != nil {
-		s.mu.Lock()
-		s.refused++
-		s.mu.Unlock()
-		s.log.Info("client refused", "peer", in.Peer().Short(), "err", refusal)
-		say(in, kindRefusal, refusal.append(nil))
-	}
-}
-
-// greet takes the stream and reads HELLO.
-func (s *Server) greet(in Incoming, buf []byte) (h hello, refusal *Refusal, err error) {
-	if err := in.Confirm(); err != nil {
-		return h, nil, err
-	}
-	in.SetReadDeadline(time.Now().Add(helloTimeout))
-	k, body, err := readMessage(in, buf)
-	if err == nil && k != kindHello {
-		err = errMessage
-	}
-	if err == nil {
-		h, err = parseHello(body)
-	}
-	if err != nil {
-		return h, nil, err
-	}
-	return h, s.judge(in.Peer(), h), nil
-}
-
-// judge decides about a HELLO.
-func (s *Server) judge(key identity.PubKey, h hello) *Refusal {
-	if len(s.cfg.Allow) > 0 && !slices.Contains(s.cfg.Allow, key) {
-		return &Refusal{Code: CodeDenied}
-	}
-	if h.Families&(family4|family6) == 0 || h.Families == family4 && !s.pool.four.IsValid() || h.Families == family6 && !s.pool.six.IsValid() {
-		return &Refusal{Code: CodeFamily}
-	}
-	p, err := s.provers()
-	if err != nil {
-		return &Refusal{Code: CodeInternal}
-	}
-	if p.check(key, h.Proof) != nil {
-		return &Refusal{Code: CodePasscode}
-	}
-	return nil
-}
-
-func (s *Server) provers() (*prover, error) {
-	s.proveMu.Lock()
-	defer s.proveMu.Unlock()
-	if s.proved {
-		return s.prover, nil
-	}
-	p, err := s.cfg.Passcode.prover(s.cfg.Self())
-	s.prover, s.proved = p, err == nil
-	return p, err
-}
-
-// admit serves a client that said HELLO until it leaves; a refusal is to be told.
-func (s *Server) admit(ctx context.Context, in Incoming, h hello, buf []byte) *Refusal {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	c, w, refusal := s.enter(in, h, stop)
-	if refusal != nil {
-		return refusal
-	}
-	defer s.leave(c)
-	// What ends the client wakes its reader.
-	unhook := context.AfterFunc(ctx, func() { in.SetReadDeadline(time.Unix(1, 0)) })
-	defer unhook()
-	if say(in, kindWelcome, w.append(nil)) != nil {
-		return nil
-	}
-	s.log.Info("client", "peer", c.key.Short(), "addr", c.addrs)
-	err := s.attend(ctx, c, in, w, buf)
-	s.log.Info("client gone", "peer", c.key.Short(), "err", err)
-	bye := new(Refusal)
-	if cause := context.Cause(ctx); cause != nil {
-		if !errors.As(cause, &bye) {
-			bye = &Refusal{Code: CodeStopping}
-		}
-		say(in, kindBye, bye.append(nil))
-	}
-	return nil
 }
 
 // enter gives the client addresses and the node its rules. A client of the same node makes place.
@@ -437,51 +361,4 @@ func (s *Server) saveLeases() {
 	if err := s.pool.save(); err != nil {
 		s.log.Warn("leases", "err", err)
 	}
-}
-
-// attend answers a client until it leaves, falls silent or ctx ends.
-func (s *Server) attend(ctx context.Context, c *client, in Stream, w welcome, buf []byte) error {
-	renews, minute := 0, time.Now()
-	for {
-		in.SetReadDeadline(time.Now().Add(clientSilence))
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		k, body, err := readMessage(in, buf)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		switch k {
-		case kindPing:
-			at, err := parseStamp(body)
-			if err != nil {
-				return err
-			}
-			if err := say(in, kindPong, appendStamp(nil, at)); err != nil {
-				return err
-			}
-		case kindHello: // it asks what holds now
-			if time.Since(minute) > time.Minute {
-				renews, minute = 0, time.Now()
-			}
-			if renews++; renews > maxRenews {
-				return errMessage
-			}
-			if err := say(in, kindWelcome, w.append(nil)); err != nil {
-				return err
-			}
-		case kindBye:
-			return nil
-		}
-	}
-}
-
-// say writes one message.
-func say(w Stream, k kind, body []byte) error {
-	w.SetWriteDeadline(time.Now().Add(writeTimeout))
-	_, err := w.Write(appendMessage(nil, k, body))
-	return err
 }

@@ -234,6 +234,29 @@ func TestServerIsNotFooled(t *testing.T) {
 	}
 }
 
+// One node cannot take all the places of those who are to say HELLO.
+func TestServerGreetsAFewOfANode(t *testing.T) {
+	s := startServer(t, nil)
+	key := newKey(t)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for range maxOfKey {
+		st, err := s.mesh.dial(ctx, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+	}
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.mesh.dial(short, key); err == nil {
+		t.Error("one too many is confirmed")
+	}
+	if _, _, err := s.join(t, newKey(t), nil); err != nil {
+		t.Errorf("another node: %v", err)
+	}
+}
+
 func TestServerWithFullPool(t *testing.T) {
 	s := startServer(t, func(c *ServerConfig) { c.Subnet6 = netip.Prefix{} })
 	for i := range 5 { // /29: 8 less network, broadcast and gateway
