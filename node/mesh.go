@@ -11,6 +11,7 @@ import (
 	"github.com/skycoin/viscript/node/apphost"
 	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/session"
 )
 
 // Publishing of apps in the tracker.
@@ -83,6 +84,17 @@ func (m mesh) SendDatagram(to identity.PubKey, port, from uint16, b []byte) erro
 	})
 	return nil
 }
+
+// SendRoomy is SendDatagram of a datagram with room for the seals around it.
+func (m mesh) SendRoomy(to identity.PubKey, port, from uint16, rec []byte) error {
+	if s := m.n.sessions.Standing(to); s != nil {
+		return s.SendRoomy(port, from, rec)
+	}
+	return m.SendDatagram(to, port, from, rec[session.DatagramHead:len(rec)-session.DatagramTail])
+}
+
+// DatagramRoom is the room that SendRoomy needs.
+func (m mesh) DatagramRoom() (head, tail int) { return session.DatagramHead, session.DatagramTail }
 
 // Self is this node.
 func (m mesh) Self() app.NodeInfo {

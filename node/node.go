@@ -24,6 +24,7 @@ import (
 	"github.com/skycoin/viscript/node/forward"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/link"
+	"github.com/skycoin/viscript/node/mark"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/node/session"
 )
@@ -147,15 +148,22 @@ func advertised(public []string, at net.Addr) ([]string, error) {
 
 // interfaceAddrs are this host's addresses with port, without loopback unless there is nothing else.
 func interfaceAddrs(port string) ([]string, error) {
-	all, err := net.InterfaceAddrs()
+	all, err := net.Interfaces()
 	if err != nil {
 		return nil, fmt.Errorf("node: listing this host's addresses: %w", err)
 	}
 	var addrs []string
-	for _, a := range all {
-		p, err := netip.ParsePrefix(a.String())
-		if err == nil && p.Addr().IsGlobalUnicast() {
-			addrs = append(addrs, net.JoinHostPort(p.Addr().String(), port))
+	tunnels := mark.Tunnels()
+	for _, i := range all {
+		list, err := i.Addrs()
+		if err != nil || tunnels[i.Name] {
+			continue // it is gone, or a VPN over the mesh
+		}
+		for _, a := range list {
+			p, err := netip.ParsePrefix(a.String())
+			if err == nil && p.Addr().IsGlobalUnicast() {
+				addrs = append(addrs, net.JoinHostPort(p.Addr().String(), port))
+			}
 		}
 	}
 	if len(addrs) == 0 {

@@ -84,7 +84,7 @@ func rootCommand() (root *cobra.Command, began *bool) {
 	f.StringVar(&o.metrics, "metrics", "", "loopback `ADDR` where Prometheus finds /metrics; \"none\": off (default the setting metrics, else off)")
 	config := configCommand()
 	config.AddCommand(systemdCommand())
-	root.AddCommand(execCommand(), attachCommand(), config, manCommand(), versionCommand())
+	root.AddCommand(execCommand(), attachCommand(), config, vpnCommand(), manCommand(), versionCommand(), demoInCommand())
 	addReexec(root)
 	addRoles(root)
 	return root, began

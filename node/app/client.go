@@ -64,6 +64,10 @@ func exchange(nc net.Conn, r *Reader, q Request) ([]byte, error) {
 	if _, err := nc.Write(AppendFrame(nil, q.Kind, q.AppendBody(nil))); err != nil {
 		return nil, fmt.Errorf("app: asking the node: %w", err)
 	}
+	return readAnswer(r)
+}
+
+func readAnswer(r *Reader) ([]byte, error) {
 	kind, body, err := r.Next()
 	switch {
 	case err != nil:

@@ -29,6 +29,7 @@
 //	INFO    5  version                                           answered by NODE
 //	RESOLVE 6  version len:u16 name                              answered by NODE
 //	LISTENPACKET 7 version port:u16 (0: any)                     answered by OK key:33 port:u16, ours, or ERR; then DATAGRAM both ways
+//	TUNNEL  8  version port:u16 (0: any) offload:u8              with a descriptor of a TUN; answered by OK key:33 port:u16 or ERR, see below
 //	OK      16 …     ERR 17  code:u16 len:u16 text
 //	APPS    18 n:u16 { len:u16 name len:u16 type key:33 port:u16 }      NODE 19 key:33 len:u16 name n:u16 { port:u16 }
 //	DATA    32 bytes    FIN 33    RESET 34 code:u16    CONFIRM 35       on a stream, both ways
@@ -36,6 +37,16 @@
 //	COUNT   37  up:u64 down:u64 code:u16 = 0     DONE 38 the same    of a descriptor, see below
 //	DATAGRAM 49 key:33 port:u16 bytes                            after LISTENPACKET: to, or from, an app's port; at most 65501 bytes
 //	INCOMING 48 id:u64 key:33 len:u16 target                     to a listener, which answers on a new connection with ACCEPT
+//
+// After TUNNEL, which works over the Unix socket only, the node moves packets between the TUN and the datagrams of that port
+// (package tunnel) until the connection ends. The program says of whom and what, and each of these is answered by TUNNELDONE or ERR,
+// TUNNELASK by its counters, the last of which say more = 0; an ERR that nothing asked for is the end.
+//
+//	TUNNELRULES  50 n:u16 { prefix } n:u16 { prefix }            welcome, refused      prefix: bits:u8 len:u16 (4 or 16) address
+//	TUNNELPEER   51 key:33 port:u16 rate:u64 n:u16 { prefix }    no prefix: it is removed
+//	TUNNELDONE   52
+//	TUNNELASK    53
+//	TUNNELCOUNTS 54 more:u8 4 x u64 n:u16 { key:33 port:u16 8 x u64 }
 //
 // An INCOMING with an id is answered on a new connection, with ACCEPT. On the Unix socket its id is 0 and the
 // connection for the stream comes along as a descriptor (SCM_RIGHTS): it begins where an accepted one stands after OK.

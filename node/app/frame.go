@@ -36,6 +36,7 @@ const (
 	Info         Kind = 5
 	Resolve      Kind = 6
 	ListenPacket Kind = 7
+	Tunnel       Kind = 8
 	OK           Kind = 16
 	Err          Kind = 17
 	Apps         Kind = 18
@@ -49,6 +50,11 @@ const (
 	Done         Kind = 38
 	Incoming     Kind = 48
 	Datagram     Kind = 49
+	TunnelRules  Kind = 50
+	TunnelPeer   Kind = 51
+	TunnelDone   Kind = 52
+	TunnelAsk    Kind = 53
+	TunnelCounts Kind = 54
 )
 
 // ErrFrame is the error of bytes that break the protocol.

@@ -2,7 +2,10 @@
 
 package app
 
-import "net"
+import (
+	"net"
+	"os"
+)
 
 // Inbox reads one end of an app socket; no descriptors come along here.
 type Inbox struct{ nc net.Conn }
@@ -18,6 +21,9 @@ func (i *Inbox) Close() error { return nil }
 
 // TakeConn returns nil.
 func (i *Inbox) TakeConn() net.Conn { return nil }
+
+// TakeFile returns nil.
+func (i *Inbox) TakeFile() *os.File { return nil }
 
 // TakeTCP finds none.
 func (i *Inbox) TakeTCP() (tcp *TCP, ok bool, err error) { return nil, false, nil }

@@ -122,6 +122,19 @@ func (i *Inbox) TakeTCP() (tcp *TCP, ok bool, err error) {
 	return &TCP{f, direct.Of(f)}, true, nil
 }
 
+// TakeFile returns the oldest descriptor, whatever it is, as one that does not block; nil when there is none.
+func (i *Inbox) TakeFile() *os.File {
+	if len(i.files) == 0 {
+		return nil
+	}
+	fd := i.take()
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		syscall.Close(fd)
+		return nil
+	}
+	return os.NewFile(uintptr(fd), "descriptor of an app")
+}
+
 func (i *Inbox) take() int {
 	fd := i.files[0]
 	i.files = i.files[1:]

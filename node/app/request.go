@@ -11,12 +11,13 @@ import (
 type Request struct {
 	Kind   Kind
 	Key    identity.PubKey // DIAL; FIND, where zero means any
-	Port   Port            // DIAL, LISTEN, LISTENPACKET
+	Port   Port            // DIAL, LISTEN, LISTENPACKET, TUNNEL
 	ID     uint64          // ACCEPT
 	Target string          // DIAL
 	First  []byte          // DIAL; aliases the frame
 	Name   string          // LISTEN, FIND, RESOLVE
 	Type   string          // LISTEN, FIND
+	Bits   uint8           // TUNNEL: what the TUN takes, a packet.Offload
 }
 
 // ParseRequest reads a request's body. Errors: ErrFrame.
@@ -38,6 +39,8 @@ func ParseRequest(k Kind, body []byte) (q Request, err error) {
 	case Info:
 	case ListenPacket:
 		q.Port = Port(r.U16())
+	case Tunnel:
+		q.Port, q.Bits = Port(r.U16()), r.U8()
 	case Resolve:
 		q.Name = r.String(MaxText)
 	default:
@@ -67,6 +70,8 @@ func (q Request) AppendBody(b []byte) []byte {
 		b = append(b, q.Key[:]...)
 	case ListenPacket:
 		b = binary.BigEndian.AppendUint16(b, uint16(q.Port))
+	case Tunnel:
+		b = append(binary.BigEndian.AppendUint16(b, uint16(q.Port)), q.Bits)
 	case Resolve:
 		b = wire.AppendString(b, q.Name)
 	}

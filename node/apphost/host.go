@@ -48,6 +48,9 @@ type Mesh interface {
 	// SendDatagram sends b, which it does not keep, to a port of another node, or drops it; from is our port. It does not wait for
 	// the network: while there is no session it drops, and has one made. An error is for the log only.
 	SendDatagram(to identity.PubKey, port, from uint16, b []byte) error
+	// SendRoomy is SendDatagram of rec without the room at its ends that DatagramRoom tells, which it does not keep but may overwrite.
+	SendRoomy(to identity.PubKey, port, from uint16, rec []byte) error
+	DatagramRoom() (head, tail int)
 	// Publish keeps an app in the tracker until the returned function is called. It does not block; an error that
 	// will not pass (the name is another's) goes to failed.
 	Publish(a app.App, failed func(error)) (withdraw func())
@@ -65,11 +68,13 @@ type Host struct {
 	mu        sync.Mutex // guards the following
 	conns     map[net.Conn]struct{}
 	listeners map[app.Port]*listener
-	packets   map[app.Port]*packets
 	pending   map[uint64]waiting
 	nextID    uint64
 	closed    bool
 	wg        sync.WaitGroup
+
+	portsMu sync.RWMutex // guards the following
+	packets map[app.Port]datagrams
 }
 
 // waiting is a stream that waits for its app.
@@ -93,7 +98,7 @@ func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 	}
 	h := &Host{
 		mesh: mesh, log: log, port: port, runs: make(chan struct{}),
-		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, packets: map[app.Port]*packets{}, pending: map[uint64]waiting{},
+		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, packets: map[app.Port]datagrams{}, pending: map[uint64]waiting{},
 	}
 	if port == 0 {
 		return h, nil
@@ -235,6 +240,8 @@ func (h *Host) answer(ctx context.Context, p *pump, q app.Request) error {
 		return h.listen(p.nc, p.r, w, q)
 	case app.ListenPacket:
 		return h.listenPacket(p.nc, p.r, w, q.Port)
+	case app.Tunnel:
+		return h.tunnelTo(p, q)
 	case app.Accept:
 		return h.take(p, q.ID)
 	case app.Find:

@@ -123,6 +123,12 @@ func (m *mesh) Self() app.NodeInfo {
 	return app.NodeInfo{Key: m.key, Name: "node0", Ports: []app.Port{5}}
 }
 
+func (m *mesh) SendRoomy(to identity.PubKey, port, from uint16, rec []byte) error {
+	return m.SendDatagram(to, port, from, rec[8:len(rec)-4])
+}
+
+func (m *mesh) DatagramRoom() (head, tail int) { return 8, 4 }
+
 func (m *mesh) SendDatagram(to identity.PubKey, port, from uint16, b []byte) error {
 	if to != m.key {
 		return &wire.Refused{Code: wire.CodeNoRoute}

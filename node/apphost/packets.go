@@ -18,6 +18,11 @@ const (
 	maxDatagramBytes = 1 << 20
 )
 
+// datagrams takes the datagrams of one port. take must not block, and may overwrite b, which it does not keep.
+type datagrams interface {
+	take(remote identity.PubKey, from uint16, b []byte)
+}
+
 // packets is an app that sends and takes datagrams at a port.
 type packets struct {
 	port  app.Port
@@ -28,10 +33,11 @@ type packets struct {
 // listenPacket keeps a port for an app's datagrams until it hangs up.
 func (h *Host) listenPacket(nc net.Conn, r *app.Reader, w *app.Writer, port app.Port) error {
 	p := &packets{in: make(chan []byte, maxDatagrams)}
-	if err := h.takePacketPort(p, port); err != nil {
+	var err error
+	if p.port, err = h.takeDatagrams(p, port); err != nil {
 		return err
 	}
-	defer h.freePacketPort(p)
+	defer h.freeDatagrams(p.port)
 	self := app.Packet{Key: h.mesh.Self().Key, Port: p.port}
 	if err := w.Frame(app.OK, app.AppendPacket(nil, self)); err != nil {
 		return nil
@@ -74,37 +80,44 @@ func (p *packets) pump(w *app.Writer, gone <-chan struct{}) {
 	}
 }
 
-func (h *Host) takePacketPort(p *packets, port app.Port) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// takeDatagrams gives a port to who takes its datagrams; 0: any.
+func (h *Host) takeDatagrams(d datagrams, port app.Port) (app.Port, error) {
+	h.portsMu.Lock()
+	defer h.portsMu.Unlock()
 	if len(h.packets) >= maxListeners {
-		return &wire.Refused{Code: wire.CodeBusy, Text: "too many apps take datagrams on this node"}
+		return 0, &wire.Refused{Code: wire.CodeBusy, Text: "too many apps take datagrams on this node"}
 	}
 	if port == 0 {
 		for port = firstAutoPort; h.packets[port] != nil; port++ {
 		}
 	}
 	if h.packets[port] != nil {
-		return &wire.Refused{Code: wire.CodeBusy, Text: fmt.Sprintf("port %d of this node is taken for datagrams", port)}
+		return 0, &wire.Refused{Code: wire.CodeBusy, Text: fmt.Sprintf("port %d of this node is taken for datagrams", port)}
 	}
-	p.port = port
-	h.packets[port] = p
-	return nil
+	h.packets[port] = d
+	return port, nil
 }
 
-func (h *Host) freePacketPort(p *packets) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.packets, p.port)
+func (h *Host) freeDatagrams(port app.Port) {
+	h.portsMu.Lock()
+	defer h.portsMu.Unlock()
+	delete(h.packets, port)
 }
 
-// Datagram hands a datagram that came from a port of a node to the app on ours. It does not block and does not keep b; without an
-// app, or when too much waits, the datagram is dropped.
+// Datagram hands a datagram that came from a port of a node to the app on ours. It does not block and does not keep b, which it may
+// overwrite; without an app, or when too much waits, the datagram is dropped.
 func (h *Host) Datagram(remote identity.PubKey, port, from uint16, b []byte) {
-	h.mu.Lock()
-	p := h.packets[app.Port(port)]
-	h.mu.Unlock()
-	if p == nil || len(b) > app.MaxDatagram {
+	h.portsMu.RLock()
+	d := h.packets[app.Port(port)]
+	h.portsMu.RUnlock()
+	if d != nil {
+		d.take(remote, from, b)
+	}
+}
+
+// take implements datagrams: it queues one for the app.
+func (p *packets) take(remote identity.PubKey, from uint16, b []byte) {
+	if len(b) > app.MaxDatagram {
 		return
 	}
 	body := app.AppendPacket(make([]byte, 0, identity.PubKeyLen+2+len(b)), app.Packet{Key: remote, Port: app.Port(from), Data: b})

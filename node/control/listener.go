@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/mark"
 	"github.com/skycoin/viscript/node/secure"
 )
 
@@ -53,7 +54,8 @@ type Net interface {
 
 func listen(n Net, hostport string) (net.Listener, error) {
 	if n == nil {
-		return net.Listen("tcp", hostport)
+		lc := net.ListenConfig{Control: mark.Control} // answers must not go into a VPN that the mesh carries
+		return lc.Listen(context.Background(), "tcp", hostport)
 	}
 	return n.Listen(context.Background(), hostport) // opening a port does not wait
 }

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/skycoin/viscript/node/mark"
 )
 
 // Carrier is a kind of connection that links run over: ordered, reliable, bidirectional. Its connections
@@ -46,7 +48,8 @@ func (TCP) Name() string { return "tcp" }
 
 // Dial implements Carrier.
 func (TCP) Dial(ctx context.Context, hostport string) (net.Conn, error) {
-	d := net.Dialer{Control: control, KeepAlive: noKeepAlive}
+	d := mark.Dialer()
+	d.Control, d.KeepAlive = control, noKeepAlive // control marks too
 	return d.DialContext(ctx, "tcp", hostport)
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/skycoin/viscript/node/mark"
 )
 
 // Watching this host.
@@ -126,7 +128,11 @@ func hostState() (here []netip.Addr, state string) {
 		return nil, ""
 	}
 	var lines []string
+	tunnels := mark.Tunnels()
 	for _, i := range all {
+		if tunnels[i.Name] { // it lies on top of us
+			continue
+		}
 		addrs, _ := i.Addrs()
 		for _, a := range addrs {
 			p, err := netip.ParsePrefix(a.String())

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/mark"
 )
 
 // dialTime is how long a connection may take to come up.
@@ -94,6 +95,6 @@ func (c Config) dial(ctx context.Context, hostPort string) (net.Conn, error) {
 	if c.Dial != nil {
 		return c.Dial(ctx, hostPort)
 	}
-	var d net.Dialer
+	d := mark.Dialer() // a VPN over the mesh must not carry it
 	return d.DialContext(ctx, "tcp", hostPort)
 }

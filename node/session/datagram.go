@@ -16,6 +16,12 @@ const MaxDatagram = 64<<10 + 32
 // gramHeader is port and from.
 const gramHeader = 2 + 2
 
+// The room that SendRoomy needs before and after a datagram: for the header of the record and the ports, and for two seals.
+const (
+	DatagramHead = framesAt + gramHeader
+	DatagramTail = 2 * wire.TagLen
+)
+
 // SendDatagram sends b, at most MaxDatagram bytes, to a port of the remote node, from one of ours. Like UDP it may be lost, or
 // overtake another, but it is never delivered twice. It does not wait: without a route, or where a queue on the way
 // is full, it is dropped without an error. Errors: *wire.Refused when the session is over or b is too long.
@@ -25,6 +31,24 @@ func (s *Session) SendDatagram(port, from uint16, b []byte) error {
 	}
 	s.sendMu.Lock()
 	defer s.sendMu.Unlock()
+	rec := append(s.gramBuf[:0], blank[:DatagramHead]...)
+	rec = append(rec, b...)
+	rec = append(rec, blank[:DatagramTail]...)
+	s.gramBuf = rec
+	return s.roomyLocked(port, from, rec)
+}
+
+// SendRoomy is SendDatagram of rec[DatagramHead:len(rec)-DatagramTail], sealed where it lies. It overwrites rec and does not keep it.
+func (s *Session) SendRoomy(port, from uint16, rec []byte) error {
+	s.sendMu.Lock()
+	defer s.sendMu.Unlock()
+	return s.roomyLocked(port, from, rec)
+}
+
+func (s *Session) roomyLocked(port, from uint16, rec []byte) error {
+	if len(rec) > DatagramHead+MaxDatagram+DatagramTail {
+		return &wire.Refused{Code: wire.CodeBadRequest, Text: "datagram too long"}
+	}
 	s.mu.Lock()
 	p, err := s.active, s.err
 	s.mu.Unlock()
@@ -36,13 +60,9 @@ func (s *Session) SendDatagram(port, from uint16, b []byte) error {
 		return nil
 	}
 	s.usedForGrams()
-	rec := append(s.gramBuf[:0], blank[:framesAt]...)
-	rec = binary.BigEndian.AppendUint16(rec, port)
-	rec = binary.BigEndian.AppendUint16(rec, from)
-	rec = append(rec, b...)
-	rec, ok := s.seal(k.sealGram, rec, seqAt)
-	s.gramBuf = rec
-	if ok {
+	binary.BigEndian.PutUint16(rec[framesAt:], port)
+	binary.BigEndian.PutUint16(rec[framesAt+2:], from)
+	if rec, ok := s.seal(k.sealGram, rec[:len(rec)-DatagramTail], seqAt); ok {
 		p.send(rec, wire.Datagram)
 	}
 	return nil

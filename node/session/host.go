@@ -229,7 +229,7 @@ func (h *Host) spawn(f func()) {
 func (h *Host) readied(s *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if old := h.byPeer[s.remote]; s.Err() == nil && (s.initiator || old == nil && !h.cfg.Chosen) {
+	if s.Err() == nil && (s.initiator || !h.cfg.Chosen && s.replaces(h.byPeer[s.remote])) {
 		h.byPeer[s.remote] = s
 	}
 }
@@ -300,6 +300,9 @@ func (h *Host) Standing(dst identity.PubKey) *Session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s := h.byPeer[dst]; s != nil && s.Err() == nil {
+		if s.stranded() {
+			return h.otherLocked(s)
+		}
 		return s
 	}
 	return nil

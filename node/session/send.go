@@ -27,7 +27,7 @@ const (
 	maxKept = 2 * maxWindow
 )
 
-var blank [max(framesAt, 2*wire.TagLen)]byte
+var blank [max(DatagramHead, 2*wire.TagLen)]byte
 
 // sendControl seals control frames as one record and sends it on p; nil: the path in use.
 func (s *Session) sendControl(p *Path, fs ...frame) {

@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// raceDetector: each process is slow and large.
+const raceDetector = true
