@@ -300,3 +300,18 @@ func (d *Desktop) panelChar(w *window, r rune) {
 		w.view.editing, w.view.scroll = true, 0
 	}
 }
+
+// InSight are the apps whose rows are seen in the processes panel, by the last picture.
+func (d *Desktop) InSight() []uint64 {
+	w := d.panelWindow(ProcessesContent, 0)
+	if w == nil {
+		return nil
+	}
+	var ids []uint64
+	for _, h := range w.view.result.Hits {
+		if h.Action == panel.Open {
+			ids = append(ids, h.App)
+		}
+	}
+	return ids
+}
