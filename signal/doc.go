@@ -125,8 +125,9 @@
 //	daemon.reexec                         {}
 //	events      {since?, follow?}         entry ..., then {}
 //	exec        {line | args, json?, columns?}  output ..., then {code}
+//	window      {name?, desktop?}         what a window is told, then {}
 //
-// app.logs, app.attach, events and exec stream: before their answer come notifications, in order.
+// app.logs, app.attach, events, exec and window stream: before their answer come notifications, in order.
 //
 //	output {stream: "stdout" | "stderr", data: base64 of at most 32 KiB}
 //	entry  Event
@@ -135,6 +136,50 @@
 // answer, and tells a change of its window by the notification app.size {columns, rows}.
 // app.attach ends when the app's output does. daemon.reexec makes the daemon start itself
 // anew from the program on the disk; apps run on, every connection ends.
+//
+// # Windows
+//
+// The daemon owns terminals: the console's prompts, and programs on pseudo terminals. window makes
+// the connection a window on them, until it is answered. The window first hears term.list with all
+// terminals, and then, as they happen:
+//
+//	term.opened, term.changed  Term
+//	term.closed, term.bell     {id}
+//	term.frame      {id, version, data: base64, more?}  of terminals that are watched
+//	term.clipboard  {id, target, text: base64}          a program offers text; nothing is read from it
+//	term.offer      {id, at, items: [{text, help?}]}    how a word at a prompt could go on; no items: no more
+//
+// It says, as notifications, in the order of typing:
+//
+//	term.watch   {id, on}               frames of this terminal; the first one is complete
+//	term.shown   {id, version}          that frame is on the screen
+//	term.key     {id, key, rune?, mods?}, term.char {id, rune}, term.paste {id, text: base64}
+//	term.mouse   {id, action, button, x, y, mods?}, term.focus {id, on}
+//	term.input   {id, data: base64}     bytes as a terminal sends them, in place of the five
+//	term.resize  {id, cols, rows}       of several windows' the last one counts
+//	term.take    {id, text}             one of the items of an offer
+//
+// and asks:
+//
+//	term.new     {args? | line?, shell?, dir?, cols?, rows?, fixed?}   Term
+//	term.close   {id}                   {}
+//	term.search  {id, text, from, back?}                               {found, from, to}
+//	term.lines   {id, from, n}          {epoch, n, data: base64}; rows of the scrollback too
+//	term.text    {id, from, to, block?} {data: base64, more?, from}
+//
+// A frame is what changed in a terminal since the one before, encoded as viscript/term has it
+// (Snapshot.AppendUpdate), in pieces of at most 512 KiB; all but the last say more. The next one is sent
+// only after term.shown for this one and holds all that happened meanwhile: a window that is slow
+// misses steps, and delays nobody.
+//
+// A window that places and focuses terminals says desktop: true and answers, within two seconds:
+//
+//	window.list                         [WindowTerm]
+//	window.focus {id}                   {}; a leading part of an id will do
+//	window.defocus                      {}
+//	window.move  {x, y}                 {}
+//
+// # Streams
 //
 // One connection carries one streaming request at a time. Closing the connection
 // abandons its requests. The Go types of the same names give the members.

@@ -35,6 +35,8 @@ const (
 	CodeStart       Code = 13 // the program could not be started
 	CodeStopping    Code = 14 // the server is ending
 	CodeUnavailable Code = 15 // the request needs a part this server was built or started without
+	CodeNoTerm      Code = 16 // no terminal has this id, or several have one that begins so
+	CodeLastTerm    Code = 17 // the last terminal stays while a window shows it
 )
 
 // maxErrorText bounds the text of an error taken from the wire or put on it.
