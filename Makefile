@@ -7,22 +7,27 @@ FUZZTIME ?= 10s
 SOAKTIME ?= 5m
 # all but: SA2001, a lock taken as a barrier; U1000, which does not see methods used through type parameters
 CHECKS  := inherit,-SA2001,-U1000
-# Without a C compiler everything still builds, as one static executable.
+# Without a C compiler everything still builds, as one static executable; without the headers of the window, without it.
 CGO     := $(if $(shell command -v $${CC:-cc} 2>/dev/null),1,0)
+TAGS     = $(shell .ci/window check || echo headless)
 
 .PHONY: run build test check race soak fuzz bench docs cross clean tools
 .DEFAULT_GOAL := build
 
-run: build
+# at a desktop with its window, which may have to be built first
+run:
+	@test -z "$$DISPLAY" || .ci/window install || true
+	@$(MAKE) --no-print-directory build
 	./$(BIN) --up demo
 
 build:
 	@mkdir -p bin/meshnet
-	CGO_ENABLED=$(CGO) $(GO) build -trimpath -o $(BIN) ./cmd/viscript
+	@test -z "$(TAGS)" || echo "building without the window: .ci/window install"
+	CGO_ENABLED=$(CGO) $(GO) build -trimpath -tags "$(TAGS)" -o $(BIN) ./cmd/viscript
 	@test "$$($(GO) env GOOS)" != linux || CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -buildid=$$($(GO) tool buildid $(BIN))" -o $(BIN)-keep ./cmd/viscript-keep
 	@for l in $(LINKS); do ln -sf ../viscript bin/meshnet/meshnet-run-$$l; done
 
-# what the tests need beside Go: a C compiler for the race detector, and the programs that scripts drive
+# what the tests need beside Go: a C compiler for the race detector, and the programs that scripts drive, the headers of the window and an X server to run it on
 tools:
 	@.ci/tools
 
@@ -30,26 +35,26 @@ test: tools check race soak fuzz
 
 check: build
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not gofmt-ed: $$bad"; exit 1; }
-	$(GO) vet ./...
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0 -checks $(CHECKS) ./...
+	$(GO) vet -tags "$(TAGS)" ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0 -tags "$(TAGS)" -checks $(CHECKS) ./...
 	@$(GO) mod tidy -diff
 	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/viscript
 	./$(BIN) config check
 	@$(MAKE) --no-print-directory cross
 
 race:
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -tags "$(TAGS)" -race -shuffle=on -timeout 20m ./...
 
 # the mesh demo, and apps that come and go, crash and flood beside it: nothing may grow
 soak:
-	SOAK=$(SOAKTIME) CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 30m -run '^TestSoak$$' -v ./cmd/viscript
+	SOAK=$(SOAKTIME) CGO_ENABLED=1 $(GO) test -tags "$(TAGS)" -race -count=1 -timeout 30m -run '^TestSoak$$' -v ./cmd/viscript
 
 # every fuzz target of the tree for FUZZTIME each
 fuzz:
 	@.ci/fuzz $(FUZZTIME)
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -tags "$(TAGS)" -run '^$$' -bench . -benchmem ./...
 
 # the files of docs that the program prints; a test compares them
 docs: build

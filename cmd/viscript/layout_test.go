@@ -31,6 +31,11 @@ var allowed = map[string][]string{
 	"viscript/desktop/panel": {"viscript/desktop/scene", "viscript/term"},
 	"viscript/desktop/scene": {"viscript/term"},
 
+	"viscript/gl":         {"viscript/desktop", "viscript/desktop/scene", "viscript/gl/batch", "viscript/gl/glyph", "viscript/gl/x11lazy"},
+	"viscript/gl/batch":   {"viscript/desktop/scene", "viscript/gl/glyph", "viscript/term"},
+	"viscript/gl/glyph":   {"viscript/term"},
+	"viscript/gl/x11lazy": {},
+
 	"nodemanager":                 {"nodemanager/registry", "nodemanager/tracker", "nodemanager/topology", "nodemanager/setup", "nodemanager/store", "nodemanager/store/boltstore", "node/control", "node/identity", "node/secure", "node/wire"},
 	"nodemanager/registry":        {"nodemanager/store", "node/control", "node/identity", "node/wire"},
 	"nodemanager/tracker":         {"nodemanager/store", "nodemanager/store/boltstore", "node/control", "node/identity", "node/secure", "node/wire"},
