@@ -116,6 +116,19 @@ func cut(text string) string {
 
 // asked is a request as a line, nil for those that only look.
 func asked(method string, params json.RawMessage) []string {
+	switch method {
+	case signal.MethodTermNew:
+		var p signal.TermNew
+		_ = json.Unmarshal(params, &p) // what cannot be read is refused
+		if len(p.Args) == 0 {
+			p.Args, _ = command.Split(p.Line) // what cannot be split is refused
+		}
+		return append([]string{"new_term"}, p.Args...)
+	case signal.MethodTermClose:
+		var p signal.TermParams
+		_ = json.Unmarshal(params, &p) // it is refused
+		return []string{"close_term", p.ID}
+	}
 	var p struct {
 		signal.ExecRequest
 		signal.AppParams
@@ -152,6 +165,7 @@ var lookingMethods = []string{
 	signal.MethodAppList, signal.MethodAppPing, signal.MethodAppUsage, signal.MethodAppWaitReady,
 	signal.MethodAppCommands, signal.MethodAppLogs, signal.MethodEvents,
 	signal.MethodAppInput, // what is typed is the app's; that somebody attached is recorded
+	signal.MethodTermSearch, signal.MethodTermLines, signal.MethodTermText,
 }
 
 func outcome(result any, err error) string {

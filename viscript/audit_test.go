@@ -158,3 +158,18 @@ func TestAuditSurvives(t *testing.T) {
 		t.Error("no record records")
 	}
 }
+
+func TestAuditOfTerminals(t *testing.T) {
+	for _, c := range []struct{ method, params, want string }{
+		{signal.MethodTermNew, `{"args":["vim","x"]}`, "new_term vim x"},
+		{signal.MethodTermNew, `{"line":"vim x"}`, "new_term vim x"},
+		{signal.MethodTermNew, `{}`, "new_term"},
+		{signal.MethodTermClose, `{"id":"t1"}`, "close_term t1"},
+		{signal.MethodTermText, `{"id":"t1"}`, ""},
+		{signal.MethodWindow, `{"name":"gui"}`, "window"},
+	} {
+		if got := strings.Join(asked(c.method, json.RawMessage(c.params)), " "); got != c.want {
+			t.Errorf("%s %s: %q, want %q", c.method, c.params, got, c.want)
+		}
+	}
+}

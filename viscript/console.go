@@ -32,6 +32,8 @@ type Options struct {
 	Log      *slog.Logger            // nil: discarded
 	Notices  *Notices                // where Run tells what happens to apps; nil: nowhere
 	Audit    *Audit                  // records what is done at the prompt; nil: nothing
+
+	Terminals command.Terminals // those of the daemon; nil: none
 }
 
 // Console runs commands. Safe for concurrent use.
@@ -76,6 +78,8 @@ func New(o Options) (*Console, error) {
 		StateDir: o.StateDir,
 		TCPAddr:  o.TCPAddr,
 		Started:  time.Now(),
+
+		Terminals: o.Terminals, Lines: c.readLines,
 	}
 	if o.Load != nil {
 		c.env.Reload, c.env.Load = c.reload, o.Load
@@ -154,8 +158,8 @@ func (c *Console) exec(ctx context.Context, r signal.ExecRequest, stdout, stderr
 	return code
 }
 
-// complete answers the prompt's Tab.
-func (c *Console) complete(ctx context.Context, line string) (int, []string) {
+// completions are the words that the last one of line could become, and where that begins.
+func (c *Console) completions(ctx context.Context, line string) (int, []string) {
 	ctx, cancel := context.WithTimeout(ctx, completeWait)
 	defer cancel()
 	return c.table.Complete(ctx, c.env, line)

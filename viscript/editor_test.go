@@ -127,7 +127,7 @@ func TestSearch(t *testing.T) {
 	}
 	e.Reset()
 	typeIn(e, "\x12ping")
-	if v := e.View(80); v.Text != "(search)`ping': ping 1" || v.Cursor != 16 {
+	if v := e.View(prompt, 80); v.Text != "(search)`ping': ping 1" || v.Cursor != 16 {
 		t.Errorf("%+v", v)
 	}
 }
@@ -181,7 +181,7 @@ func TestView(t *testing.T) {
 	} {
 		e := NewEditor(&History{})
 		typeIn(e, c.in)
-		v := e.View(c.columns)
+		v := e.View(prompt, c.columns)
 		if v.Text != c.text || v.Cursor != c.cursor {
 			t.Errorf("%q in %d columns: %q, cursor %d; want %q, %d", c.in, c.columns, v.Text, v.Cursor, c.text, c.cursor)
 		}
@@ -194,7 +194,7 @@ func TestView(t *testing.T) {
 // checkView looks for what must hold of any picture of any line.
 func checkView(t *testing.T, e *Editor, columns int) {
 	t.Helper()
-	v := e.View(columns)
+	v := e.View(prompt, columns)
 	w := term.Width(v.Text)
 	if w > max(columns, 2)-1 && columns > 3 {
 		t.Fatalf("%q is %d wide in %d columns", v.Text, w, columns)

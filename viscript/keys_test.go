@@ -125,11 +125,14 @@ func TestNoticesAttached(t *testing.T) {
 	n := NewNotices(&plain)
 	n.Line("one")
 	var above []string
-	n.attach(func(l string) { above = append(above, l) })
+	detach := n.attach(func(l string) { above = append(above, l) }, true)
 	n.Write([]byte("two\nthree\n"))
-	n.attach(nil)
+	detach()
 	n.Line("four")
-	if plain.String() != "one\nfour\n" || strings.Join(above, ",") != "two,three" {
+	detach = n.attach(func(l string) { above = append(above, l) }, false)
+	n.Line("five")
+	detach()
+	if plain.String() != "one\nfour\nfive\n" || strings.Join(above, ",") != "two,three,five" {
 		t.Errorf("plain %q, above %q", plain.String(), above)
 	}
 }

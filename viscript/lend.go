@@ -11,13 +11,13 @@ import (
 // typed goes to the command, and the session waits for the end of the command only.
 type loan struct {
 	session *session
-	input   <-chan []byte
+	line    string // that runs
 	taken   chan struct{}
 	back    chan struct{}
 }
 
-func newLoan(s *session, input <-chan []byte) *loan {
-	return &loan{session: s, input: input, taken: make(chan struct{}), back: make(chan struct{})}
+func newLoan(s *session, line string) *loan {
+	return &loan{session: s, line: line, taken: make(chan struct{}), back: make(chan struct{})}
 }
 
 // Borrow implements command.Lender.
@@ -27,13 +27,14 @@ func (l *loan) Borrow(ctx context.Context) (command.Terminal, func(), error) {
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}
-	l.session.screen.hold()
-	t := lentTerminal(l.session.out, l.input)
+	s := l.session
+	s.screen.hold()
+	s.tell(l.line, true)
 	var once sync.Once
-	return t, func() {
+	return s.tty, func() {
 		once.Do(func() {
-			t.Close()
-			l.session.screen.release()
+			s.tell(l.line, false)
+			s.screen.release()
 			l.back <- struct{}{}
 		})
 	}, nil

@@ -7,26 +7,35 @@ import (
 )
 
 // Notices carries lines that nobody asked for (an app ended, the daemon's own log) to where
-// a person sees them: above the prompt while there is one, otherwise to a plain writer. It is
-// an io.Writer for whole lines. Safe for concurrent use.
+// a person sees them: above the prompts there are, and to a plain writer while nobody sits at
+// the daemon's own terminal. It is an io.Writer for whole lines. Safe for concurrent use.
 type Notices struct {
-	mu    sync.Mutex // guards the following; held while a line is written, so that lines stay whole
-	plain io.Writer
-	above func(line string) // nil: no prompt
+	mu      sync.Mutex // guards the following; held while a line is written, so that lines stay whole
+	plain   io.Writer
+	prompts map[*seat]bool
+}
+
+// seat is a prompt that shows notices.
+type seat struct {
+	above func(line string)
+	own   bool // at the daemon's own terminal
 }
 
 // NewNotices makes one that writes to plain while there is no prompt.
-func NewNotices(plain io.Writer) *Notices { return &Notices{plain: plain} }
+func NewNotices(plain io.Writer) *Notices { return &Notices{plain: plain, prompts: map[*seat]bool{}} }
 
 // Line shows one line, given without its end.
 func (n *Notices) Line(line string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.above != nil {
-		n.above(line)
-		return
+	own := false
+	for s := range n.prompts {
+		s.above(line)
+		own = own || s.own
 	}
-	_, _ = io.WriteString(n.plain, line+"\n") // nobody is there to hear that it failed
+	if !own {
+		_, _ = io.WriteString(n.plain, line+"\n") // nobody is there to hear that it failed
+	}
 }
 
 // Write shows each line of p.
@@ -37,8 +46,15 @@ func (n *Notices) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (n *Notices) attach(above func(string)) {
+// attach shows notices above a prompt until detach is called.
+func (n *Notices) attach(above func(string), own bool) (detach func()) {
+	s := &seat{above, own}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.above = above
+	n.prompts[s] = true
+	return func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.prompts, s)
+	}
 }

@@ -2,13 +2,11 @@ package viscript
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/command"
 )
 
 const (
@@ -16,49 +14,67 @@ const (
 	escapeWait = 60 * time.Millisecond
 	// maxTypedAhead bounds what is typed while a command runs, in bytes; the rest is dropped.
 	maxTypedAhead = 64 << 10
-	// maxListed is how many completions are listed; of more only the number is told.
-	maxListed = 200
 )
 
 // session is one prompt at one terminal. Its fields belong to the goroutine of run.
 type session struct {
 	*Console
-	in, out *os.File
+	tty     command.Terminal
 	screen  *screen
 	keys    Decoder
 	editor  *Editor
 	history *History
+	offered offer // what a window shows beside the line
+	left    bool  // by Ctrl-D
+
+	lead     string                                                              // before the line
+	runs     func(ctx context.Context, input <-chan []byte, line string) lineEnd // a line that was typed
+	complete func(ctx context.Context, before string) (from int, candidates []suggestion)
+}
+
+// lineEnd is how a line has ended.
+type lineEnd struct {
+	gone bool // the terminal is
+	over bool // it was the last line of this prompt
 }
 
 // Prompt reads lines at a terminal and runs them until `quit`, Ctrl-D, the loss of the
 // terminal or the end of ctx; then the terminal is as it was and the error nil.
 func (c *Console) Prompt(ctx context.Context, in, out *os.File) error {
-	old, err := term.MakeRaw(int(in.Fd()))
+	t, err := OpenTerminal(in, out)
 	if err != nil {
-		return fmt.Errorf("preparing the terminal: %w", err)
+		return err
 	}
-	defer term.Restore(int(in.Fd()), old)
+	defer t.Close()
+	s := c.newSession(t)
+	defer c.notices.attach(s.screen.notice, true)()
+	s.run(ctx)
+	return nil
+}
+
+// PromptAt is Prompt at a terminal of the daemon's own, which is raw and stays open. Notices go to it
+// and, while nobody sits at Prompt, also where they went before. left: the person there typed Ctrl-D.
+func (c *Console) PromptAt(ctx context.Context, t command.Terminal) (left bool) {
+	s := c.newSession(t)
+	defer c.notices.attach(s.screen.notice, false)()
+	s.run(ctx)
+	return s.left
+}
+
+func (c *Console) newSession(t command.Terminal) *session {
 	history, err := OpenHistory(historyFile(c.env.StateDir))
-	s := &session{Console: c, in: in, out: out, screen: &screen{out: out}, editor: NewEditor(history), history: history}
-	c.notices.attach(s.screen.notice)
-	defer c.notices.attach(nil)
 	if err != nil {
 		c.log.Warn("reading the history", "err", err)
 	}
-	return s.run(ctx)
+	s := &session{Console: c, tty: t, screen: &screen{out: t}, editor: NewEditor(history), history: history, lead: prompt}
+	s.runs, s.complete = s.runLine, c.suggest
+	return s
 }
 
-func (s *session) run(ctx context.Context) error {
+func (s *session) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	input, stop, err := readTerminal(s.in)
-	if err != nil {
-		cancel()
-		return fmt.Errorf("reading the terminal: %w", err)
-	}
-	defer stop()
 	defer cancel()
-	resized, unwatch := watchSize()
-	defer unwatch()
+	input := s.tty.Input()
 	s.screen.raw(pasteOn)
 	defer s.screen.raw(pasteOff)
 	s.draw()
@@ -67,27 +83,33 @@ func (s *session) run(ctx context.Context) error {
 		if s.keys.Pending() {
 			escape = time.After(escapeWait)
 		}
+		more := true
 		select {
 		case <-ctx.Done():
 			s.screen.leave()
-			return nil
+			return
 		case <-s.Done():
 			s.screen.leave()
-			return nil
-		case <-resized:
+			return
+		case <-s.tty.Resized():
+			if r, ok := s.tty.(Reflower); ok && r.Reflows() {
+				s.screen.reflowed(s.columns())
+			}
 			s.draw()
 		case <-escape:
 			if k, ok := s.keys.Flush(); ok {
-				s.press(ctx, input, k)
+				more = s.press(ctx, input, k)
 			}
+		case text := <-s.taken():
+			s.take(text)
 		case p, ok := <-input:
 			if !ok {
-				return nil
+				return
 			}
 			s.keys.Feed(p)
 		}
-		if !s.typed(ctx, input) {
-			return nil
+		if !more || !s.typed(ctx, input) {
+			return
 		}
 	}
 }
@@ -122,6 +144,7 @@ func (s *session) press(ctx context.Context, input <-chan []byte, k Key) bool {
 	if s.Config().Settings.VerboseInput {
 		s.log.Info("input", "key", int(k.Code), "rune", string(k.Rune))
 	}
+	s.withdraw()
 	switch s.editor.Key(k) {
 	case Accept:
 		return s.accept(ctx, input)
@@ -130,6 +153,7 @@ func (s *session) press(ctx context.Context, input <-chan []byte, k Key) bool {
 		s.editor.Reset()
 	case EOF:
 		s.screen.leave()
+		s.left = true
 		return false
 	case Clear:
 		s.screen.clear()
@@ -142,7 +166,7 @@ func (s *session) press(ctx context.Context, input <-chan []byte, k Key) bool {
 	return true
 }
 
-// accept runs the line; false: the terminal is gone.
+// accept runs the line; false ends the prompt.
 func (s *session) accept(ctx context.Context, input <-chan []byte) bool {
 	line := s.editor.Line()
 	s.editor.Key(Key{Code: KeyEnd})
@@ -151,26 +175,31 @@ func (s *session) accept(ctx context.Context, input <-chan []byte) bool {
 		s.log.Warn("writing the history", "err", err)
 	}
 	s.editor.Reset()
-	alive := s.runLine(ctx, input, line)
+	o := s.runs(ctx, input, line)
+	if o.over {
+		return false
+	}
 	select {
 	case <-s.Done():
 	default:
 		s.draw()
 	}
-	return alive
+	return !o.gone
 }
 
 // runLine runs one command. Meanwhile Ctrl-C ends it, and other input is kept for later.
-func (s *session) runLine(ctx context.Context, input <-chan []byte, line string) bool {
+func (s *session) runLine(ctx context.Context, input <-chan []byte, line string) lineEnd {
 	if isBlank(line) {
-		return true
+		return lineEnd{}
 	}
 	s.screen.raw(pasteOff)
 	defer s.screen.raw(pasteOn)
+	s.tell(line, false)
+	defer s.tell("", false)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan struct{})
-	lender := newLoan(s, input)
+	lender := newLoan(s, line)
 	go func() {
 		defer close(done)
 		s.exec(ctx, signal.ExecRequest{Line: line, Columns: s.columns()}, s.screen, s.screen, origin{"prompt", lender})
@@ -179,7 +208,7 @@ func (s *session) runLine(ctx context.Context, input <-chan []byte, line string)
 	for {
 		select {
 		case <-done:
-			return alive
+			return lineEnd{gone: !alive}
 		case <-lender.taken:
 			typed = nil
 		case <-lender.back:
@@ -212,33 +241,14 @@ func (s *session) ahead(p []byte, cancel func()) {
 	}
 }
 
-func (s *session) completeLine(ctx context.Context) {
-	from, candidates := s.complete(ctx, s.editor.Before())
-	if len(candidates) == 0 {
-		s.screen.bell()
-		return
-	}
-	show := s.editor.Completed(from, candidates)
-	switch {
-	case len(show) > maxListed:
-		s.screen.accept(s.view(), "")
-		fmt.Fprintf(s.screen, "%d possibilities\n", len(show))
-	case len(show) > 0:
-		s.screen.accept(s.view(), "")
-		fmt.Fprint(s.screen, layOut(show, s.columns()))
-	}
-}
-
 func (s *session) draw() { s.screen.draw(s.view()) }
 
-func (s *session) view() View { return s.editor.View(s.columns()) }
+func (s *session) view() View { return s.editor.View(s.lead, s.columns()) }
 
-// columns is the width of the terminal, 80 where it does not tell.
+// columns is the width of the terminal.
 func (s *session) columns() int {
-	if w, _, err := term.GetSize(int(s.out.Fd())); err == nil && w > 0 {
-		return w
-	}
-	return 80
+	w, _ := s.tty.Size()
+	return w
 }
 
 func isBlank(line string) bool {

@@ -2,6 +2,7 @@ package viscript
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -64,6 +65,21 @@ func (s *screen) draw(v View) {
 	s.freshRowLocked()
 	s.view, s.shown = v, true
 	s.send(v.Draw())
+}
+
+// reflowed takes the line away from a terminal that has laid it out anew for so many columns: it may
+// have become several rows.
+func (s *screen) reflowed(columns int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.shown {
+		return
+	}
+	if up := s.view.Cursor / max(1, columns); up > 0 {
+		s.send(fmt.Sprintf("\x1b[%dA", up))
+	}
+	s.send("\r\x1b[J")
+	s.shown = false
 }
 
 // notice shows a line of text above the line being typed.

@@ -11,7 +11,7 @@ import (
 // Terminal is the terminal of this process while a program has it to itself: raw, without
 // echo. It is a command.Terminal. Not safe for concurrent use.
 type Terminal struct {
-	in, out  *os.File
+	out      *os.File
 	input    <-chan []byte
 	resized  <-chan struct{}
 	unwatch  func()
@@ -30,16 +30,10 @@ func OpenTerminal(in, out *os.File) (*Terminal, error) {
 		_ = term.Restore(int(in.Fd()), old)
 		return nil, fmt.Errorf("reading the terminal: %w", err)
 	}
-	t := lentTerminal(out, input)
-	t.in = in
+	t := &Terminal{out: out, input: input}
+	t.resized, t.unwatch = watchSize()
 	t.restore = func() { stop(); _ = term.Restore(int(in.Fd()), old) } // a terminal that is gone needs no mode
 	return t, nil
-}
-
-// lentTerminal is one whose mode and input belong to somebody else.
-func lentTerminal(out *os.File, input <-chan []byte) *Terminal {
-	resized, unwatch := watchSize()
-	return &Terminal{out: out, input: input, resized: resized, unwatch: unwatch, restore: func() {}}
 }
 
 // Write shows p as it is.

@@ -23,10 +23,9 @@ type View struct {
 	Cursor int // column, from 0
 }
 
-// View draws the line for a screen of so many columns.
-func (e *Editor) View(columns int) View {
+// View draws the line, with lead before it, for a screen of so many columns.
+func (e *Editor) View(lead string, columns int) View {
 	columns = max(columns, 2)
-	lead := prompt
 	if e.search != nil {
 		name := "search"
 		if e.search.failed {

@@ -22,6 +22,7 @@ import (
 	"github.com/skycoin/viscript/viscript"
 	"github.com/skycoin/viscript/viscript/command"
 	text "github.com/skycoin/viscript/viscript/term"
+	"github.com/skycoin/viscript/viscript/terminals"
 )
 
 const (
@@ -34,6 +35,7 @@ type daemon struct {
 	options daemonOptions
 	server  *server.Server
 	console *viscript.Console
+	terms   *terminals.Terminals
 	audit   *viscript.Audit
 	op      *operation
 	anew    anew
@@ -101,6 +103,10 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 	}
 	notices := viscript.NewNotices(os.Stderr)
 	log := daemonLog(notices, cfg.Settings.VerboseInput)
+	d.terms = terminals.New(terminals.Config{
+		Prompt: func(ctx context.Context, s *terminals.Seat) bool { return d.console.PromptAt(ctx, s) },
+		Split:  command.Split, File: filepath.Join(dir, "terminals.json"), Env: []string{envState + "=" + dir}, Log: log,
+	})
 	d.server, err = server.New(server.Config{
 		Dir: dir, TCPAddr: o.tcpAddr(),
 		Exec: func(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer) int {
@@ -109,6 +115,9 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 		},
 		Audit: func(who signal.Credentials, method string, params json.RawMessage) func(any, error) {
 			return d.audit.Operator(who, method, params)
+		},
+		Window: func(p signal.WindowParams, peer *signal.Peer) (server.Window, error) {
+			return d.terms.Window(p, peer), nil
 		},
 		Env:    []string{envState + "=" + dir},
 		Speaks: isRole, StopAllOnExit: cfg.Settings.StopAll || o.stopAll, Cgroup: process.FindCgroup(),
@@ -128,7 +137,7 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 	d.console, err = viscript.New(viscript.Options{
 		Host: d.server, Address: d.server.Socket(), TCPAddr: d.server.TCPAddr(), StateDir: dir,
 		Version: version(), Config: cfg, Load: loader(path), Log: log, Notices: notices,
-		Audit: d.audit,
+		Audit: d.audit, Terminals: d.terms,
 	})
 	if err != nil {
 		d.op.close()
@@ -191,6 +200,8 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 
 	var work sync.WaitGroup
 	ended := make(chan error, 1)
+	d.terms.Restore()
+	defer d.terms.Close()
 	go func() { ended <- d.server.Run(serving) }()
 	work.Go(func() { d.console.Run(ctx) })
 	work.Go(func() { d.op.run(ctx, func(ctx context.Context) error { _, err := d.server.List(ctx); return err }) })
@@ -208,6 +219,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 		cancel()
 		work.Wait()
 		d.op.close()
+		d.terms.Close()
 		return d.replace(ended)
 	case failed = <-person:
 	case failed = <-ended:
@@ -215,6 +227,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	d.op.say("STOPPING=1", "STATUS=stopping apps")
 	cancel()
+	d.terms.Close()
 	work.Wait()
 	d.stop(endServing, ended, signals)
 	d.op.close()

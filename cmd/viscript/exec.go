@@ -120,6 +120,9 @@ func completeExec(o execOptions, args []string, word string) ([]string, cobra.Sh
 	if cfg := completionConfig(ctx, operator, err == nil); cfg != nil {
 		env.Config = func() *command.Config { return cfg }
 	}
+	if err == nil {
+		env.Terminals = listedTerms{ctx: ctx, operator: operator}
+	}
 	if err != nil && len(args) > 0 && !slices.Contains(fromConfig, commandName(table, args[0])) {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -167,6 +170,18 @@ func completionConfig(ctx context.Context, operator *signal.Operator, running bo
 		cfg.Groups[g.Group] = viscript.Group{Name: g.Group}
 	}
 	return cfg
+}
+
+// listedTerms are the daemon's terminals as far as completion needs them.
+type listedTerms struct {
+	command.Terminals
+	ctx      context.Context
+	operator *signal.Operator
+}
+
+func (l listedTerms) Terms() (all []signal.Term) {
+	askDaemon(l.ctx, l.operator, "list_terms", &all)
+	return all
 }
 
 // askDaemon reads the answer of a command; what goes wrong leaves it as it is.

@@ -26,7 +26,9 @@ var allowed = map[string][]string{
 	"viscript/metrics": {"signal"},
 	"viscript/term":    {},
 
-	"viscript/gui":           {"viscript/desktop", "viscript/desktop/panel", "viscript/desktop/scene", "viscript/term", "signal"},
+	"viscript/gui":       {"viscript/command", "viscript/desktop", "viscript/desktop/panel", "viscript/desktop/scene", "viscript/term", "signal"},
+	"viscript/terminals": {"viscript/term", "signal"},
+
 	"viscript/desktop":       {"viscript/desktop/panel", "viscript/desktop/scene", "viscript/term"},
 	"viscript/desktop/panel": {"viscript/desktop/scene", "viscript/term"},
 	"viscript/desktop/scene": {"viscript/term"},

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"os"
@@ -23,6 +24,9 @@ type Config struct {
 	// Exec runs a console command for an operator and returns its exit code; nil: operators
 	// get CodeUnavailable. ctx ends when the operator goes away.
 	Exec func(ctx context.Context, r signal.ExecRequest, stdout, stderr io.Writer) int
+	// Window serves an operator's connection as a window; nil: operators get CodeUnavailable. peer is
+	// for telling and asking.
+	Window func(p signal.WindowParams, peer *signal.Peer) (Window, error)
 	// Env is added to the daemon's own environment for every child, KEY=VALUE.
 	Env []string
 	// Speaks tells which apps are known to register: these are not taken for running
@@ -50,6 +54,16 @@ type Config struct {
 	Log *slog.Logger
 	// Limits that are zero have their defaults.
 	Limits Limits
+}
+
+// A Window serves what an operator says and asks about terminals.
+type Window interface {
+	// Run tells what happens, until ctx ends or nothing will any more.
+	Run(ctx context.Context) error
+	// Ask answers a request, on a goroutine of its own.
+	Ask(ctx context.Context, method string, params json.RawMessage) (any, error)
+	// Say takes a notification. It runs on the goroutine that reads the connection and does not block.
+	Say(method string, params json.RawMessage)
 }
 
 // Limits bound what others can make the server hold, and for how long they can make it wait.

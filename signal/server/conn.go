@@ -49,6 +49,7 @@ type conn struct {
 	entry     bool     // registered
 	streaming bool     // of an operator: a streaming request is under way
 	viewing   *viewing // of an operator that is attached
+	window    Window   // of an operator that is one
 	dropped   uint64   // lines of log since the last that was written
 }
 

@@ -16,7 +16,8 @@ func isOperatorMethod(method string) bool {
 		signal.MethodAppStop, signal.MethodAppKill, signal.MethodAppRestart, signal.MethodAppWaitReady,
 		signal.MethodAppAwait, signal.MethodAppRequest, signal.MethodAppSetPolicy,
 		signal.MethodAppCommands, signal.MethodAppTell, signal.MethodAppLogs, signal.MethodEvents, signal.MethodExec,
-		signal.MethodAppAttach, signal.MethodAppInput, signal.MethodReexec:
+		signal.MethodAppAttach, signal.MethodAppInput, signal.MethodReexec, signal.MethodWindow, signal.MethodTermNew,
+		signal.MethodTermClose, signal.MethodTermSearch, signal.MethodTermLines, signal.MethodTermText:
 		return true
 	}
 	return false
@@ -36,8 +37,10 @@ func (c *conn) operate(ctx context.Context, method string, params json.RawMessag
 		return decoded(params, func(r signal.SetPolicyParams) (any, error) { return struct{}{}, s.SetPolicy(ctx, r.ID, r.Request) })
 	case signal.MethodAppTell:
 		return decoded(params, func(r signal.TellParams) (any, error) { return s.Tell(ctx, r.ID, r.Args) })
-	case signal.MethodAppLogs, signal.MethodEvents, signal.MethodExec, signal.MethodAppAttach:
+	case signal.MethodAppLogs, signal.MethodEvents, signal.MethodExec, signal.MethodAppAttach, signal.MethodWindow:
 		return c.stream(ctx, method, params)
+	case signal.MethodTermNew, signal.MethodTermClose, signal.MethodTermSearch, signal.MethodTermLines, signal.MethodTermText:
+		return c.askWindow(ctx, method, params)
 	case signal.MethodAppInput:
 		return decoded(params, func(p signal.InputParams) (any, error) { return struct{}{}, c.input(ctx, p.Data) })
 	case signal.MethodReexec:
@@ -89,6 +92,8 @@ func (c *conn) stream(ctx context.Context, method string, params json.RawMessage
 		})
 	case signal.MethodAppAttach:
 		return decoded(params, func(r signal.AttachParams) (any, error) { return struct{}{}, c.attach(ctx, r) })
+	case signal.MethodWindow:
+		return decoded(params, func(p signal.WindowParams) (any, error) { return struct{}{}, c.serveWindow(ctx, p) })
 	case signal.MethodEvents:
 		return decoded(params, func(r signal.EventsParams) (any, error) {
 			return struct{}{}, s.Events(ctx, r.Since, r.Follow, func(e signal.Event) error {

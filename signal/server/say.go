@@ -15,11 +15,15 @@ import (
 // maxTold bounds, in bytes, what is repeated of a peer's own words in errors and logs.
 const maxTold = 256
 
-// notify takes what a registered app says, and the window size of an operator that is
-// attached; of others nothing is heard.
+// notify takes what a registered app says, the window size of an operator that is attached, and what
+// a window says; of others nothing is heard.
 func (c *conn) notify(method string, params json.RawMessage) {
 	if method == signal.MethodAppSize {
 		c.resize(params)
+		return
+	}
+	if w := c.asWindow(); w != nil {
+		w.Say(method, params)
 		return
 	}
 	if c.registered() {

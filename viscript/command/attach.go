@@ -25,12 +25,15 @@ func attachCommands() []*Command {
 	return []*Command{{
 		Name: "attach", Args: "ID",
 		Help: "make this terminal the app's: what it printed last, then what it prints; Ctrl-Z detaches",
-		More: "The app goes on when you detach, and several terminals may be attached to it. Keys\nreach an app that has a terminal of its own (`pty: true`, or `start -a`).",
+		More: "The app goes on when you detach, and several terminals may be attached to it. Keys\nreach an app that has a terminal of its own (`pty: true`, or `start -a`). A terminal of the daemon,\nsuch as t1, is shown by `viscript attach t1` from any other terminal.",
 		run:  attach, complete: completeID,
 	}}
 }
 
 func attach(ctx context.Context, c *call) error {
+	if len(c.args) == 1 && c.Terminals != nil && c.Terminals.Text(c.args[0]) != nil {
+		return usagef("attach: %s is a terminal, no app: `focus %s` raises it in a window, `viscript attach %s` shows it in another terminal", c.args[0], c.args[0], c.args[0])
+	}
 	id, err := c.onlyID(ctx)
 	if err != nil {
 		return err

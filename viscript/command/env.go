@@ -33,7 +33,11 @@ type Env struct {
 	Watch   FileWatch               // nil: there is nothing to watch
 	Quit    func()                  // asks the console to end, returns at once; nil: refused
 	Version string
-	Now     func() time.Time // nil: time.Now
+
+	Terminals Terminals  // nil: none
+	Lines     LineReader // nil: commands cannot ask for lines
+
+	Now func() time.Time // nil: time.Now
 
 	// For `doctor`.
 	StateDir string

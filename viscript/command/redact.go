@@ -65,6 +65,7 @@ func redactURL(w string) string {
 var looking = map[string]bool{
 	"help": true, "apps": true, "groups": true, "list_apps": true, "ping": true, "res_usage": true, "top": true, "logs": true, "why": true,
 	"events": true, "hosts": true, "doctor": true, "clear": true, "version": true,
+	"list_terms": true, "focus": true, "defocus": true, "move_term": true,
 }
 
 // Changes says whether a line may change something: any command but those that only look. A

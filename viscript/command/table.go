@@ -38,6 +38,7 @@ func New() *Table {
 	t.add(outputCommands())
 	t.add(groupCommands())
 	t.add(tellCommands())
+	t.add(termCommands())
 	t.add(consoleCommands())
 	return t
 }

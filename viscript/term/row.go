@@ -49,6 +49,14 @@ func (r *Row) extra(x int) extra {
 	return extra{}
 }
 
+// DropExtras removes the links and the colours of underlines.
+func (r *Row) DropExtras() {
+	for x := range r.Cells {
+		r.Cells[x].extra = 0
+	}
+	r.extras = r.extras[:0]
+}
+
 // String is the text of the row without the blanks at its end.
 func (r *Row) String() string { return string(r.appendText(nil, 0, len(r.Cells))) }
 

@@ -91,6 +91,24 @@ func (t *Terminal) readLine(n uint64, r *Row) bool {
 	return true
 }
 
+// A State is what can be said of a terminal without its text.
+type State struct {
+	Version    uint64
+	Epoch      uint64
+	Cols, Rows int
+	First, Top uint64 // as in a Snapshot
+	X, Y       int    // of the cursor
+	Modes      Modes
+	Title      string
+}
+
+// State is that of this moment.
+func (t *Terminal) State() State {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return State{t.version, t.epoch, t.cols, t.rows, t.first(), t.base, t.x, t.y, t.modes, t.title}
+}
+
 // Size is the size of the grid.
 func (t *Terminal) Size() (cols, rows int) {
 	t.mu.Lock()

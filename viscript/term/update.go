@@ -6,7 +6,8 @@ import "encoding/binary"
 // another process that got all updates before: the first one of a fresh Snapshot is complete.
 // Numbers are uvarints: snapshotWire; Version, Epoch, Cols, Rows, First, Top, X, Y; the modes, see
 // numbers; Title and Directory, each a length and bytes; 0 or, if the colours changed, 1 and all of
-// them; the number of lines, and for each its place on the screen and the row.
+// them; the number of lines, and for each its place on the screen and the row. Links beyond the first
+// 8 MiB are dropped, so that no update has more than 48 MiB.
 func (s *Snapshot) AppendUpdate(dst []byte) []byte {
 	dst = append(dst, snapshotWire)
 	for _, v := range [...]uint64{s.Version, s.Epoch, uint64(s.Cols), uint64(s.Rows), s.First, s.Top, uint64(s.X), uint64(s.Y)} {
@@ -26,10 +27,16 @@ func (s *Snapshot) AppendUpdate(dst []byte) []byte {
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(s.Damage)))
 	for _, y := range s.Damage {
+		if len(dst) > maxLinked { // many cells can have the same few long links
+			s.Lines[y].DropExtras()
+		}
 		dst = s.Lines[y].AppendWire(binary.AppendUvarint(dst, uint64(y)))
 	}
 	return dst
 }
+
+// maxLinked is after how many bytes of an update its rows go without links.
+const maxLinked = 8 << 20
 
 // Apply brings s up to date with p, which AppendUpdate wrote, all of it; Damage is then that of the
 // update. After ErrWire s is undefined.
