@@ -100,7 +100,7 @@ func (d *Desktop) newPanel(c Content, app uint64) *window {
 	case ProcessesContent:
 		w.cols = 112 // with sparklines and buttons
 	case KeysContent:
-		w.cols, w.rows = 72, 28
+		w.cols, w.rows = 92, 34
 	}
 	w.setZoom(d, 1)
 	room := d.area()
