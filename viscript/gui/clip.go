@@ -54,7 +54,7 @@ func (p *Program) takeClip(n int) {
 		return
 	}
 	delete(p.clips.texts, n)
-	p.screen.SetClipboard(c.primary, c.text)
+	p.screen.Copy(c.text, c.primary)
 }
 
 // copyText gets selected text from the daemon, which has all of it, into the clipboard.
@@ -66,7 +66,7 @@ func (p *Program) copyText(r desktop.Request) {
 			case err != nil:
 				d.Notify(desktop.Notice{Title: "Copying", Text: err.Error(), Level: desktop.Warning})
 			case text != "" && p.screen != nil:
-				p.screen.SetClipboard(r.Primary, text)
+				p.screen.Copy(text, r.Primary)
 			}
 		})
 	})
@@ -76,7 +76,10 @@ func (p *Program) paste(r desktop.Request) {
 	if p.screen == nil {
 		return
 	}
-	if text := p.screen.Clipboard(r.Primary); text != "" {
-		p.tell(func(w *signal.WindowConn) { w.Paste(string(r.Term), text) })
-	}
+	id := string(r.Term)
+	p.screen.Paste(r.Primary, func(text string) {
+		if text != "" {
+			p.tell(func(w *signal.WindowConn) { w.Paste(id, text) })
+		}
+	})
 }

@@ -3,6 +3,7 @@ package gui
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/desktop"
@@ -76,6 +77,10 @@ func windowTerm(l desktop.Listed) signal.WindowTerm {
 	}
 }
 
+// openedTime is how soon after a line was entered here a terminal that opens gets the keyboard. One that somebody
+// opens elsewhere does not take it from who is typing.
+const openedTime = 2 * time.Second
+
 // hear takes in what the daemon told.
 func (p *Program) hear(d *desktop.Desktop, e *signal.TermEvent) {
 	v := p.views[e.ID]
@@ -85,6 +90,10 @@ func (p *Program) hear(d *desktop.Desktop, e *signal.TermEvent) {
 	case signal.MethodTermOpened:
 		p.open(e.Term)
 		d.TermOpened(p.views[e.ID].term())
+		if time.Since(p.entered) < openedTime { // by new_term at a prompt of this window, most likely
+			p.entered = time.Time{}
+			_ = d.Focus(e.ID) // there is one of that id
+		}
 	case signal.MethodTermClosed:
 		delete(p.views, e.ID)
 		d.TermClosed(desktop.TermID(e.ID))

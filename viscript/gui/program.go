@@ -32,9 +32,10 @@ type Config struct {
 
 // A Screen is what the window draws on. Its methods are called on the goroutine that draws.
 type Screen interface {
-	// Clipboard is the text that was copied last, or is selected with primary.
-	Clipboard(primary bool) string
-	SetClipboard(primary bool, text string)
+	// Copy puts text into the clipboard, or makes it the primary selection.
+	Copy(text string, primary bool)
+	// Paste gets it, on the goroutine that draws, now or later.
+	Paste(primary bool, got func(text string))
 }
 
 // A Program is a window on a daemon. Run may be called on any goroutine, the other methods belong to the one
@@ -48,7 +49,8 @@ type Program struct {
 	watches *watches
 	life    uint64 // of the daemon that what is told goes to, 0: there is none
 	views   map[string]*view
-	clips   clips // what programs want to have copied
+	clips   clips     // what programs want to have copied
+	entered time.Time // when a line was entered at a prompt here
 	layout  layout
 	sized   bool // the size of the window is known, and so is where everything may stand
 }
@@ -198,11 +200,10 @@ func (p *Program) gone(d *desktop.Desktop) {
 	})
 }
 
-// Start says where to draw and how to wake the goroutine that draws, which is the one that calls it: with wake,
-// from any goroutine.
-func (p *Program) Start(s Screen, wake func()) {
+// Start says where to draw and how to have a function called on the goroutine that draws, from any other.
+func (p *Program) Start(s Screen, post func(func()) bool) {
 	p.screen = s
-	p.inbox.onPost(wake)
+	p.inbox.onPost(func() { post(p.update) })
 }
 
 // Handle takes an input in.
@@ -211,6 +212,7 @@ func (p *Program) Handle(in desktop.Input) {
 	if in.Kind == desktop.Resized && !p.sized {
 		p.sized = true
 		p.layout.restore(p.desk, p.cfg.Theme)
+		p.update()
 	}
 	p.serveRequests()
 	p.layout.touch(in)
@@ -221,14 +223,13 @@ func (p *Program) Handle(in desktop.Input) {
 	}
 }
 
-// Update takes in what has come since the last call and reports whether there was anything.
-func (p *Program) Update() bool {
-	if !p.sized { // where windows may stand is not known yet
-		return false
+// update takes in what was posted.
+func (p *Program) update() {
+	p.inbox.woken()
+	if p.sized { // before that it is not known where windows may stand
+		p.inbox.take(p.desk)
+		p.serveRequests()
 	}
-	any := p.inbox.take(p.desk)
-	p.serveRequests()
-	return any
 }
 
 // Scene draws into s; what is in it counts as seen.
@@ -251,14 +252,20 @@ func (p *Program) Scene(s *scene.Scene) {
 	}
 }
 
-// Grid is what is to be drawn for the cells of a terminal in a scene, valid until the next call for that
-// terminal; nil if there is none of that id.
-func (p *Program) Grid(c *scene.Cells) *term.Snapshot {
+// A Content is what a grid of a scene shows.
+type Content struct {
+	Screen *term.Snapshot // nil: nothing is known yet
+	Older  []term.Row     // the lines from scene.Cells.Top on, as far as they are above the screen
+	Stamp  uint64         // changes when either does
+}
+
+// Content is what is to be drawn for c, valid until the next call for that terminal.
+func (p *Program) Content(c *scene.Cells) Content {
 	v := p.views[c.Term]
-	if v == nil {
-		return nil
+	if v == nil || !v.framed {
+		return Content{}
 	}
-	return v.grid(c)
+	return Content{Screen: &v.snap, Older: v.linesFrom(c.Top), Stamp: v.version}
 }
 
 // NextTick is the time of the next desktop.Tick, in the time of the inputs; false: none is needed.

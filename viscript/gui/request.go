@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/command"
@@ -17,6 +18,9 @@ func (p *Program) serveRequests() {
 	for _, r := range p.desk.Requests() {
 		switch id := string(r.Term); r.Kind {
 		case desktop.SendKey:
+			if v := p.views[id]; r.Key == desktop.KeyEnter && v != nil && v.told.Prompt {
+				p.entered = time.Now()
+			}
 			k := signal.TermKey{ID: id, Key: uint8(r.Key), Rune: r.Rune, Mods: uint8(r.Mods)}
 			p.tell(func(w *signal.WindowConn) { w.Key(k) })
 		case desktop.SendChar:

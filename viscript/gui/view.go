@@ -3,7 +3,6 @@ package gui
 import (
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/desktop"
-	"github.com/skycoin/viscript/viscript/desktop/scene"
 	"github.com/skycoin/viscript/viscript/term"
 )
 
@@ -21,7 +20,7 @@ type view struct {
 	asking  bool
 	links   []string // addresses, numbered from 1 for the desktop
 	numbers map[string]uint32
-	drawn   term.Snapshot // what Grid returned
+	older   []term.Row // what linesFrom returned
 }
 
 const (
@@ -55,14 +54,14 @@ func (v *view) forget() {
 	v.asking = false
 }
 
-// term is what the desktop is told of the terminal: what was said of it, and what its last frame says.
+// term is what the desktop is told of the terminal: what was said of it, and what its last frame says. The size is
+// the one that was said: of a terminal that is covered there are no frames.
 func (v *view) term() desktop.Term {
 	t := desktop.Term{
 		ID: desktop.TermID(v.told.ID), Title: v.told.Title, Cols: v.told.Cols, Rows: v.told.Rows, Fixed: v.told.Fixed,
 		Prompt: v.told.Prompt, First: v.told.First, Base: v.told.Base, AltScreen: v.told.Alt, Mouse: mouseMode(v.told.Mouse), Version: v.version,
 	}
 	if v.framed {
-		t.Cols, t.Rows = v.snap.Cols, v.snap.Rows
 		t.First, t.Base, t.AltScreen, t.Mouse = v.snap.First, v.snap.Top, v.snap.Modes.AltScreen, mouseMode(int(v.snap.Modes.Mouse))
 	}
 	return t
@@ -94,29 +93,14 @@ func (v *view) row(n uint64) *term.Row {
 	return nil
 }
 
-// grid is what is to be drawn for c: the screen, or lines from above it, blank where they are not here
-// yet. It is valid until the next call. The cursor is where it belongs, which may be out of sight: then its
-// row is not below Rows.
-func (v *view) grid(c *scene.Cells) *term.Snapshot {
-	if c.Top == v.snap.Top || !v.framed {
-		return &v.snap
+// linesFrom are the lines from number top on as far as they are above the screen, at most a screen of them; those that
+// are not here yet are blank. They are valid until the next call.
+func (v *view) linesFrom(top uint64) []term.Row {
+	v.older = v.older[:0]
+	for n := top; n < min(v.snap.Top, top+uint64(v.snap.Rows)); n++ {
+		v.older = append(v.older, v.above[n])
 	}
-	d := &v.drawn
-	lines := d.Lines[:0]
-	*d = v.snap
-	for y := range uint64(v.snap.Rows) {
-		if r := v.row(c.Top + y); r != nil {
-			lines = append(lines, *r)
-		} else {
-			lines = append(lines, term.Row{})
-		}
-	}
-	d.Lines = lines
-	d.Y = v.snap.Y + int(min(v.snap.Top-min(c.Top, v.snap.Top), uint64(term.MaxRows)))
-	if d.Y >= v.snap.Rows {
-		d.Modes.CursorVisible = false
-	}
-	return d
+	return v.older
 }
 
 // missing are the lines to fetch so that top and what is around it can be shown; false if all are here or asked for.
