@@ -56,11 +56,12 @@ fuzz:
 bench:
 	$(GO) test -tags "$(TAGS)" -run '^$$' -bench . -benchmem ./...
 
-# the files of docs that the program prints; a test compares them
+# the files of docs that the program prints, which a test compares; the picture of the window
 docs: build
 	@mkdir -p docs
 	./$(BIN) man > docs/viscript.1
 	./$(BIN) config systemd --program /usr/local/bin/viscript > docs/viscript.service
+	docs/window/picture
 
 # it compiles for systems that it does not run on yet
 cross:

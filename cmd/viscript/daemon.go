@@ -38,6 +38,7 @@ type daemon struct {
 	terms   *terminals.Terminals
 	audit   *viscript.Audit
 	op      *operation
+	window  *ownWindow
 	anew    anew
 	calm    *time.Timer // gives memory back when nothing was asked for a while
 	stdin   *os.File
@@ -128,6 +129,7 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.window = &ownWindow{state: dir, notices: notices}
 	d.audit = openAudit(dir, log)
 	if d.op, err = newOperation(o.metricsAddr(cfg), d.server, d.audit, manager, log); err != nil {
 		d.audit.Close()
@@ -205,6 +207,9 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 	go func() { ended <- d.server.Run(serving) }()
 	work.Go(func() { d.console.Run(ctx) })
 	work.Go(func() { d.op.run(ctx, func(ctx context.Context) error { _, err := d.server.List(ctx); return err }) })
+	if d.wantsWindow() {
+		work.Go(func() { d.window.run(ctx) })
+	}
 	person := make(chan error, 1) // what the prompt ended with
 	work.Go(func() { person <- d.attend(ctx) })
 
@@ -216,6 +221,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 	case <-d.anew.wanted:
 		time.Sleep(answerTime)
 		d.op.say("RELOADING=1", "STATUS=being replaced")
+		d.window.stays.Store(true)
 		cancel()
 		work.Wait()
 		d.op.close()

@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"viscript/metrics": {"signal"},
 	"viscript/term":    {},
 
+	"viscript/gui":       {"viscript/command", "viscript/desktop", "viscript/desktop/panel", "viscript/desktop/scene", "viscript/term", "signal"},
 	"viscript/terminals": {"viscript/term", "signal"},
 
 	"viscript/desktop":       {"viscript/desktop/panel", "viscript/desktop/scene", "viscript/term"},

@@ -38,6 +38,7 @@ func (t tidy) Run() int {
 		os.RemoveAll(root)
 		os.Exit(1)
 	}()
+	_ = os.Unsetenv("DISPLAY") // no daemon of the tests opens a window unless it is told to
 	code := t.m.Run()
 	var left map[int]string
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {

@@ -68,14 +68,14 @@ func rootCommand() (root *cobra.Command, began *bool) {
 	root = &cobra.Command{
 		Use:   "viscript",
 		Short: "console and launcher: starts, watches and stops apps; without a command the daemon with its prompt",
-		Long: "viscript without a command is the daemon: it serves apps and `viscript exec`, with a prompt where\n" +
-			"stdin and stdout are a terminal, otherwise until SIGTERM.",
+		Long: "viscript without a command is the daemon: it serves apps, `viscript exec` and `viscript gui`, with a window\n" +
+			"where there is a display, a prompt where stdin and stdout are a terminal, otherwise until SIGTERM.",
 		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) { *began = true },
 		RunE:             func(cmd *cobra.Command, _ []string) error { return runDaemon(cmd.Context(), o) },
 	}
 	f := root.Flags()
-	f.BoolVar(&o.headless, "headless", false, "no window (this build has none: it changes nothing)")
+	f.BoolVar(&o.headless, "headless", false, "no window, though there is a display")
 	f.StringVar(&o.config, "config", "", "configuration `FILE` (default ./config.yaml, then the user's config folder)")
 	f.StringVar(&o.state, "state", "", "state `DIR`: sockets, logs, keys, history (default $XDG_STATE_HOME/viscript)")
 	f.StringVar(&o.signal, "signal", defaultSignal, "loopback `ADDR` where apps reach the signal server; \"none\": only its Unix socket")
@@ -84,7 +84,7 @@ func rootCommand() (root *cobra.Command, began *bool) {
 	f.StringVar(&o.metrics, "metrics", "", "loopback `ADDR` where Prometheus finds /metrics; \"none\": off (default the setting metrics, else off)")
 	config := configCommand()
 	config.AddCommand(systemdCommand())
-	root.AddCommand(execCommand(), attachCommand(), config, vpnCommand(), manCommand(), versionCommand(), demoInCommand())
+	root.AddCommand(execCommand(), attachCommand(), guiCommand(), config, vpnCommand(), manCommand(), versionCommand(), demoInCommand())
 	addReexec(root)
 	addRoles(root)
 	return root, began

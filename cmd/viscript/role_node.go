@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -12,7 +13,9 @@ import (
 	"github.com/skycoin/viscript/node"
 	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/control"
+	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/secure"
+	"github.com/skycoin/viscript/node/session"
 	"github.com/skycoin/viscript/signal"
 )
 
@@ -132,6 +135,8 @@ func (w *registration) ready(ctx context.Context, say func(string)) error {
 func (w *registration) follow(ctx context.Context, say func(string)) {
 	tick := time.NewTicker(10 * registrationEvery)
 	defer tick.Stop()
+	client := signal.FromContext(ctx)
+	moved := map[identity.PubKey]uint64{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -146,7 +151,25 @@ func (w *registration) follow(ctx context.Context, say func(string)) {
 			status += "; " + finding
 		}
 		say(status)
+		for _, text := range movedTexts(w.n.Sessions(), moved) {
+			client.Event("route", text, nil)
+		}
 	}
+}
+
+// movedTexts are the sessions that go another way than when moved was filled, for the last time by this.
+func movedTexts(sessions []session.Info, moved map[identity.PubKey]uint64) []string {
+	var texts []string
+	there := map[identity.PubKey]bool{}
+	for _, s := range sessions {
+		there[s.Peer] = true
+		if before := moved[s.Peer]; s.Switches > before {
+			texts = append(texts, fmt.Sprintf("the session with %s goes another way: %s", s.Peer.Short(), s.WhyMoved))
+		}
+		moved[s.Peer] = s.Switches
+	}
+	maps.DeleteFunc(moved, func(k identity.PubKey, _ uint64) bool { return !there[k] })
+	return texts
 }
 
 func nodeCommands(n *node.Node) []signal.Command {

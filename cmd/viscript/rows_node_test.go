@@ -142,3 +142,25 @@ func TestWhyOf(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestMovedSessions(t *testing.T) {
+	k1, k2 := identity.PubKey{2, 1}, identity.PubKey{2, 2}
+	moved := map[identity.PubKey]uint64{}
+	for i, step := range []struct {
+		sessions []session.Info
+		want     int
+	}{
+		{[]session.Info{{Peer: k1}, {Peer: k2, Switches: 1, WhyMoved: "a better route"}}, 1},
+		{[]session.Info{{Peer: k1}, {Peer: k2, Switches: 1}}, 0},
+		{[]session.Info{{Peer: k1, Switches: 3}, {Peer: k2, Switches: 2}}, 2},
+		{nil, 0},
+		{[]session.Info{{Peer: k1}}, 0}, // another session with it
+	} {
+		if got := movedTexts(step.sessions, moved); len(got) != step.want {
+			t.Errorf("step %d: %q", i, got)
+		}
+	}
+	if len(moved) != 1 {
+		t.Errorf("kept: %v", moved)
+	}
+}

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// apart runs shell commands in a network of their own, with VISCRIPT as the program, and returns what they print and
+// inOwnNetwork runs shell commands in a network of their own, with VISCRIPT as the program, and returns what they print and
 // their exit code.
-func apart(t *testing.T, lines string) (stdout, stderr string, code int) {
+func inOwnNetwork(t *testing.T, lines string) (stdout, stderr string, code int) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("network namespaces need root")
@@ -48,24 +48,24 @@ func TestVPNDown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out, errs, code := apart(t, "$VISCRIPT vpn down --state "+state)
+	out, errs, code := inOwnNetwork(t, "$VISCRIPT vpn down --state "+state)
 	if code != 0 || out != "undone: resolvers in "+conf+"\n" {
 		t.Errorf("%d, %q, %q", code, out, errs)
 	}
 	if b, err := os.ReadFile(conf); err != nil || string(b) != before {
 		t.Errorf("%q, %v", b, err)
 	}
-	if out, errs, code = apart(t, "$VISCRIPT vpn down --state "+state); code != 0 || out != "nothing to undo\n" {
+	if out, errs, code = inOwnNetwork(t, "$VISCRIPT vpn down --state "+state); code != 0 || out != "nothing to undo\n" {
 		t.Errorf("a second time: %d, %q, %q", code, out, errs)
 	}
-	out, errs, code = apart(t, `nft add table inet viscript_vpn_x; ip rule add priority 29993 lookup 30300 protocol 118; ip rule add priority 5 lookup 7
+	out, errs, code = inOwnNetwork(t, `nft add table inet viscript_vpn_x; ip rule add priority 29993 lookup 30300 protocol 118; ip rule add priority 5 lookup 7
 		! $VISCRIPT vpn down --state `+state+`
 		$VISCRIPT vpn down --all --state `+state+`
 		nft list ruleset; ip rule`)
 	if code != 0 || strings.Count(errs, "--all") != 2 || strings.Count(out, "undone: ") != 2 || strings.Contains(out, "table inet") || !strings.Contains(out, "lookup 7") || strings.Contains(out, "29993:") {
 		t.Errorf("leftovers: %d, %q, %q", code, out, errs)
 	}
-	if _, errs, code := apart(t, "$VISCRIPT vpn test --state "+state); code != 1 || !strings.Contains(errs, "no VPN client") {
+	if _, errs, code := inOwnNetwork(t, "$VISCRIPT vpn test --state "+state); code != 1 || !strings.Contains(errs, "no VPN client") {
 		t.Errorf("test without a VPN: %d, %q", code, errs)
 	}
 }

@@ -20,8 +20,19 @@ func (d *Desktop) drawBar(s *scene.Scene) {
 	d.drawButton(s, d.startRect(), startText, d.over.Part == OnStart, d.menu.open, false)
 	for i, w := range d.windows {
 		hot := d.over.Part == OnTask && d.over.Index == i
-		d.drawButton(s, d.taskRect(i), d.name(w), hot, w == d.focus, w.term != nil && w.term.bell)
+		d.drawButton(s, d.taskRect(i), d.taskText(w, d.taskRect(i)), hot, w == d.focus, w.term != nil && w.term.bell)
 	}
+}
+
+// taskText is what the button r of w says: where there is no room for more, the id alone, which dots would hide.
+func (d *Desktop) taskText(w *window, r scene.Rect) string {
+	const fewest = 7 // columns that can hold something of a title, and dots
+	columns := int(r.W / d.font.Advance)
+	if w.term == nil || columns > fewest {
+		return d.name(w)
+	}
+	id := string(w.term.ID) // of those of the daemon the end tells which
+	return id[max(0, len(id)-max(1, columns)):]
 }
 
 // drawButton: its text is cut to what it has room for. A bell is marked by a dot.
@@ -35,9 +46,12 @@ func (d *Desktop) drawButton(s *scene.Scene, r scene.Rect, text string, hot, foc
 	}
 	s.Rect(r, fill, 4)
 	f := d.font
-	columns := int(r.W/f.Advance) - 1
+	columns, left := int(r.W/f.Advance)-1, f.Advance/2
+	if n := term.Width(text); n == columns+1 { // it fits without a margin
+		columns, left = n, (r.W-float32(n)*f.Advance)/2
+	}
 	if text = scene.Fit(text, columns); text != "" {
-		s.Text(scene.Point{X: r.X + f.Advance/2, Y: r.Y + (r.H-f.Line)/2}, text, f, scene.Regular, ink)
+		s.Text(scene.Point{X: r.X + left, Y: r.Y + (r.H-f.Line)/2}, text, f, scene.Regular, ink)
 	}
 	if bell {
 		s.Circle(scene.Point{X: r.Right() - 5, Y: r.Y + 5}, 3, d.theme.Warn, 0, 0)

@@ -11,7 +11,7 @@ type App struct{ Name, Desc string }
 
 const (
 	maxApps     = 256
-	menuColumns = 34
+	menuColumns = 52
 )
 
 // A menu is the list above the start button.

@@ -100,7 +100,7 @@ func (d *Desktop) newPanel(c Content, app uint64) *window {
 	case ProcessesContent:
 		w.cols = 112 // with sparklines and buttons
 	case KeysContent:
-		w.cols, w.rows = 72, 28
+		w.cols, w.rows = 92, 34
 	}
 	w.setZoom(d, 1)
 	room := d.area()
@@ -299,4 +299,19 @@ func (d *Desktop) panelChar(w *window, r rune) {
 		w.view.filter += string(r)
 		w.view.editing, w.view.scroll = true, 0
 	}
+}
+
+// InSight are the apps whose rows are seen in the processes panel, by the last picture.
+func (d *Desktop) InSight() []uint64 {
+	w := d.panelWindow(ProcessesContent, 0)
+	if w == nil {
+		return nil
+	}
+	var ids []uint64
+	for _, h := range w.view.result.Hits {
+		if h.Action == panel.Open {
+			ids = append(ids, h.App)
+		}
+	}
+	return ids
 }

@@ -9,8 +9,12 @@ import (
 	"github.com/skycoin/viscript/viscript/gl/batch"
 )
 
-// FrameInterval is the least time from one frame to the next.
-const FrameInterval = time.Second / 30
+// FrameInterval is the least time from one frame to the next; for typedTime after a key it is half of that, since
+// somebody waits for the answer.
+const (
+	FrameInterval = time.Second / 30
+	typedTime     = 250 * time.Millisecond
+)
 
 // ExitLost is the code with which the process ends when the display server goes away and Config.Lost
 // returns or is nil.

@@ -40,6 +40,9 @@ func (w *Window) handle(in desktop.Input) {
 		return // events before Run; it tells size itself
 	}
 	in.At, in.Mods = w.Now(), w.mods
+	if in.Kind == desktop.KeyDown || in.Kind == desktop.Char {
+		w.typed = in.At
+	}
 	if in.Kind != desktop.Resized {
 		in.X, in.Y = w.x, w.y
 	}

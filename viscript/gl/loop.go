@@ -29,12 +29,20 @@ func (w *Window) Run(ctx context.Context, app App) error {
 			if err := w.frame(); err != nil {
 				return err
 			}
-			next = now + FrameInterval
+			next = now + w.interval(now)
 		}
 		w.wait(next)
 		w.runPosts()
 	}
 	return nil
+}
+
+// interval is the least time from a frame at now to the next one.
+func (w *Window) interval(now time.Duration) time.Duration {
+	if now-w.typed < typedTime {
+		return FrameInterval / 2
+	}
+	return FrameInterval
 }
 
 // tick tells the app that a time has come that it waited for.

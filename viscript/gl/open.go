@@ -42,9 +42,10 @@ type Window struct {
 	ratio    float32 // pixels for a unit of GLFW
 	mods     desktop.Mods
 	locks    glfw.ModifierKey
-	x, y     float32 // of the pointer at the last event
-	input    bool    // something came since the last frame
-	redraw   bool    // what is on the screen is lost
+	x, y     float32       // of the pointer at the last event
+	typed    time.Duration // when a key was pressed last
+	input    bool          // something came since the last frame
+	redraw   bool          // what is on the screen is lost
 	scene    scene.Scene
 	lastDark bool // in the last frame blinking text was not seen
 

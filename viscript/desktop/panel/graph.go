@@ -38,11 +38,16 @@ func (p *painter) curve(r scene.Rect, values []float32, span int, top float32, w
 const sparkSpan = 120
 
 func (p *painter) spark(r scene.Rect, values []float32, floor float32, c scene.Color) {
+	p.Rect(r, p.t.Divider.Alpha(0.25), 2)
 	if len(values) == 0 {
 		return
 	}
-	p.curve(r, values, sparkSpan, highest(floor, values[max(0, len(values)-sparkSpan):]), 1, c)
+	r = r.Inset(2)
+	p.curve(r, values, sparkSpan, headroom*highest(floor, values[max(0, len(values)-sparkSpan):]), 1.5, c)
 }
+
+// headroom is how much higher than its highest value a curve has room for, so that a level one is seen as one.
+const headroom = 1.25
 
 func highest(floor float32, values []float32) float32 {
 	for _, v := range values {
@@ -77,6 +82,7 @@ func (p *painter) graph(r scene.Rect, title string, floor float32, text func(flo
 	for _, s := range list {
 		top = highest(top, s.values)
 	}
+	top *= headroom
 	x := p.Text(scene.Point{X: in.X, Y: in.Y}, title, p.Font, scene.Bold, p.t.PanelText) + p.Font.Advance
 	for i, s := range list {
 		x = p.Text(scene.Point{X: x, Y: in.Y}, s.name+text(last(s.values)), p.Font, scene.Regular, p.t.Series[i]) + p.Font.Advance

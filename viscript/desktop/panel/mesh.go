@@ -105,7 +105,7 @@ func (g *meshMap) at(id string) scene.Point {
 	return scene.Point{X: g.area.X + g.area.W*float32(at.X), Y: g.area.Y + g.area.H*float32(at.Y)}
 }
 
-func (g *meshMap) radius() float32 { return g.Font.Line * 0.45 }
+func (g *meshMap) radius() float32 { return g.Font.Line * 0.6 }
 
 // highlight finds what the pointer is on: a row of the list, a node, else a link.
 func (g *meshMap) highlight(list scene.Rect, first, shown int, picked string) {
@@ -163,7 +163,7 @@ func (g *meshMap) links() {
 		l := &g.m.Links[i]
 		a, b := g.at(l.A), g.at(l.B)
 		lit := g.paths[pairOf(l.A, l.B)]
-		width := 1 + float32(math.Log10(1+l.Rate/1000)) // 1 MB/s is three units wider than none
+		width := 1.5 + float32(math.Log10(1+l.Rate/1000)) // 1 MB/s is three units wider than none
 		c := g.t.PanelFaint
 		if lit {
 			width, c = width+2, g.t.Route
@@ -213,8 +213,11 @@ func (g *meshMap) nodes() {
 		if n.Self {
 			face = scene.Bold
 		}
+		if n.Self {
+			g.Circle(at, r+4, 0, g.stateColor(n.State).Alpha(0.5), 1.5)
+		}
 		g.Circle(at, r, g.stateColor(n.State), border, 2)
-		g.tag(scene.Point{X: at.X, Y: at.Y + r + 1}, scene.Fit(n.Label, 20), face)
+		g.tag(scene.Point{X: at.X, Y: at.Y + r + 5}, scene.Fit(n.Label, 20), face)
 	}
 }
 
