@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -146,7 +147,7 @@ func (n *Node) linksChanged() {
 }
 
 // moved is called after this host's addresses changed or it woke up; it is link.Config.Moved.
-func (n *Node) moved() {
+func (n *Node) moved([]netip.Addr) {
 	if addrs, err := advertised(n.cfg.Public, n.links.Addr()); err != nil {
 		n.log.Warn("finding our addresses again", "err", err)
 	} else {

@@ -55,6 +55,9 @@ type Link struct {
 	peer    identity.PubKey
 	dialer  bool // we dialed
 	carrier string
+	relayed bool   // through a third party, by Config.Relay
+	why     string // for people: why it is relayed; set before run
+	passive bool   // does not ping: Tend looks after it
 	nc      net.Conn
 	since   time.Time
 	recv    Receiver // guarded by out.mu where others than the reading goroutine ask
@@ -134,13 +137,14 @@ func (l *Link) run(recv Receiver) {
 	l.out.mu.Lock()
 	l.recv = recv
 	l.out.mu.Unlock()
-	var wg sync.WaitGroup
-	wg.Go(l.out.run)
-	wg.Go(l.probe)
+	if !l.passive {
+		l.out.writers.Go(l.out.run)
+		l.out.writers.Go(l.probe)
+	}
 	err := l.read()
 	l.recv.Flush()
 	l.close(err)
-	wg.Wait()
+	l.out.writers.Wait()
 	l.recv.Closed(l.reason)
 }
 
