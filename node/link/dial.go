@@ -36,7 +36,9 @@ type keeper struct {
 	// guarded by Neighbours.mu
 	Peer
 	abort context.CancelFunc // of the dial under way
-	state PeerInfo           // the changing part
+	// relayed: the last link was, so that no address is waited for before the relay is asked.
+	relayed bool
+	state   PeerInfo // the changing part
 }
 
 // AddPeer keeps a link to a configured peer from now on. Call it before or while Run runs.
@@ -171,7 +173,10 @@ func (n *Neighbours) attempt(ctx context.Context, k *keeper, try int) (addr stri
 	defer cancel()
 	n.mu.Lock()
 	k.abort = cancel
-	key, addrs := k.Key, k.Addrs
+	key, addrs, patient := k.Key, k.Addrs, relayAfter
+	if k.relayed {
+		patient = 0
+	}
 	n.mu.Unlock()
 	if len(addrs) == 0 {
 		addrs = n.find(dialing, key)
@@ -188,9 +193,12 @@ func (n *Neighbours) attempt(ctx context.Context, k *keeper, try int) (addr stri
 	l := n.Link(key)
 	if l == nil {
 		n.note(k, func(s *PeerInfo) { s.trying(addr) })
-		if l, err = n.reach(dialing, key, addr); err != nil {
+		if l, err = n.reach(dialing, key, addr, patient); err != nil {
 			return addr, err
 		}
+		n.mu.Lock()
+		k.relayed = l.relayed
+		n.mu.Unlock()
 		if !l.relayed {
 			n.note(k, (*PeerInfo).up)
 			return addr, n.carry(l)

@@ -33,7 +33,7 @@ type Config struct {
 	Carrier Carrier // nil: TCP
 	Listen  string  // HOST:PORT to accept links on
 	// Relay carries links through third parties, by key: its Dial takes a key's text, its Listen nothing. It is used where no
-	// address of a peer answers within 250 ms; an address that answers later takes over. nil: none.
+	// address of a peer answers within 500 ms; an address that answers later takes over. nil: none.
 	Relay Carrier
 	// Find returns addresses of a peer that was configured by key alone, nil for none; it blocks for a second or so. nil: not asked.
 	Find  func(ctx context.Context, key identity.PubKey) []string

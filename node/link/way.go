@@ -12,7 +12,7 @@ import (
 
 // Choice between an address and the relay.
 const (
-	relayAfter   = 250 * time.Millisecond // an address that answers sooner is not raced
+	relayAfter   = 500 * time.Millisecond // an address that answers sooner is not raced
 	firstImprove = 2 * time.Second        // until an address is tried again beside a relayed link
 	maxImprove   = 2 * time.Minute
 )
@@ -26,8 +26,8 @@ type way struct {
 	relayed bool
 }
 
-// reach dials a peer at addr, "" for none, and by the relay where that fails or takes long.
-func (n *Neighbours) reach(ctx context.Context, key identity.PubKey, addr string) (*Link, error) {
+// reach dials a peer at addr, "" for none, and by the relay where that fails or takes longer than patience.
+func (n *Neighbours) reach(ctx context.Context, key identity.PubKey, addr string, patience time.Duration) (*Link, error) {
 	switch {
 	case n.cfg.Relay == nil && addr == "":
 		return nil, errNoWay
@@ -48,12 +48,12 @@ func (n *Neighbours) reach(ctx context.Context, key identity.PubKey, addr string
 		l, err := n.dial(ctx, key, n.cfg.Relay, key.String())
 		ways <- way{l, err, true}
 	}
-	return n.first(ways, byRelay, cancel, fmt.Errorf("no answer from %s within %s", addr, relayAfter))
+	return n.first(ways, byRelay, cancel, patience, fmt.Errorf("no answer from %s yet", addr))
 }
 
 // first returns the first link of two ways, of which the second begins when relayed is called, and closes the other one.
-func (n *Neighbours) first(ways <-chan way, relayed, cancel func(), slow error) (*Link, error) {
-	timer := time.NewTimer(relayAfter)
+func (n *Neighbours) first(ways <-chan way, relayed, cancel func(), patience time.Duration, slow error) (*Link, error) {
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	why, byRelay, began := slow, error(nil), false
 	for open := 1; open > 0; {
@@ -113,6 +113,9 @@ func (n *Neighbours) outlive(ctx context.Context, k *keeper, key identity.PubKey
 			pause = min(2*pause, maxImprove)
 			if better := n.improve(ctx, k, key, try); better != nil {
 				timer.Stop()
+				n.mu.Lock()
+				k.relayed = false
+				n.mu.Unlock()
 				return n.carry(better)
 			}
 			continue

@@ -56,6 +56,10 @@ type Service struct {
 	Port       uint16
 }
 
+// Valid reports whether the service fits a record: a type of lower-case letters, digits, dots, hyphens and underscores, a name of
+// printable ASCII.
+func (s Service) Valid() bool { return isWord(s.Type) && len(s.Type) <= MaxTypeLen && isText(s.Name) }
+
 // Attr is a fact by which services are chosen, such as country=NL.
 type Attr struct{ Name, Value string }
 
@@ -186,7 +190,7 @@ func (r Record) check() error {
 		}
 	}
 	for _, s := range r.Services {
-		if !isWord(s.Type) || len(s.Type) > MaxTypeLen || !isText(s.Name) {
+		if !s.Valid() {
 			return malformed("service %.40q", s.Type)
 		}
 	}
