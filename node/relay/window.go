@@ -43,7 +43,8 @@ func (w *window) consume(n int, limit uint64) (credit uint64, send bool) {
 	if w.consumed-w.resized >= w.size {
 		w.resize(limit)
 	}
-	next := w.consumed + min(w.size, limit)
+	w.size = max(min(w.size, limit), leastWindow)
+	next := w.consumed + w.size
 	if next < w.granted+w.size/4 {
 		return 0, false
 	}
