@@ -244,13 +244,7 @@ func isTimeout(err error) bool {
 }
 
 func TestMessengerOfTheOther(t *testing.T) {
-	one := newServer(t, nil)
-	two := newServer(t, nil)
-	one.stop()
-	two.stop()
-	one.cfg.Peers, two.cfg.Peers = []secure.Addr{two.addr()}, []secure.Addr{one.addr()}
-	one.start()
-	two.start()
+	one, two := twins(t)
 	a, b := newClient(t, nil, one), newClient(t, nil, two)
 	go b.echo()
 	nc := a.dial(t, b.key.Public()) // its record came from one messenger to the other
@@ -281,4 +275,126 @@ func TestMessengerComesBack(t *testing.T) {
 		t.Errorf("back after %s", took)
 	}
 	nc.Close()
+}
+
+// twins are two messengers that exchange records.
+func twins(t *testing.T) (one, two *server) {
+	one, two = newServer(t, nil), newServer(t, nil)
+	one.stop()
+	two.stop()
+	one.cfg.Peers, two.cfg.Peers = []secure.Addr{two.addr()}, []secure.Addr{one.addr()}
+	one.start()
+	two.start()
+	return one, two
+}
+
+// TestMessengerMoves has a messenger come back at another port: its clients learn that from the other one.
+func TestMessengerMoves(t *testing.T) {
+	one, two := twins(t)
+	a, b := newClient(t, nil, one, two), newClient(t, nil, one)
+	eventually(t, "all connected", func() bool { return a.connected(2) && b.connected(1) })
+	eventually(t, "their records at both", func() bool { return len(one.m.Records()) == 4 && len(two.m.Records()) == 4 })
+	one.stop()
+	eventually(t, "the loss", func() bool { return a.connected(1) })
+	one.cfg.Listen = "127.0.0.1:0"
+	began := time.Now()
+	one.start()
+	eventually(t, "connected again at the new address", func() bool { return a.connected(2) })
+	t.Logf("back %s after the messenger was", time.Since(began).Round(time.Millisecond))
+	for _, h := range a.Status() {
+		if h.Addr.Key == one.m.Key() && h.Addr.HostPort != one.m.Addr().String() {
+			t.Errorf("connected to %s", h.Addr.HostPort)
+		}
+	}
+}
+
+// TestRecordsTravel follows a record through both messengers, changes it, and takes it back.
+func TestRecordsTravel(t *testing.T) {
+	one, two := twins(t)
+	kind, mu := "first", sync.Mutex{}
+	a := newClient(t, func(c *relay.Config) {
+		c.Self = func() relay.Record {
+			mu.Lock()
+			defer mu.Unlock()
+			return relay.Record{Services: []relay.Service{{Type: kind}}, Attrs: []relay.Attr{{Name: "country", Value: "NL"}}}
+		}
+	}, one)
+	told := make(chan relay.Record, 100)
+	b := newClient(t, func(c *relay.Config) { c.Changed = func(r relay.Record) { told <- r } }, two)
+	b.Watch([]identity.PubKey{a.key.Public()})
+	has := func(kind string, n int) func() bool {
+		return func() bool {
+			f, err := b.Find(t.Context(), relay.Query{Type: kind, Attrs: []relay.Attr{{Name: "country", Value: "NL"}}, Limit: 9})
+			return err == nil && len(f.Records) == n
+		}
+	}
+	eventually(t, "the record at the other messenger", has("first", 1))
+	if rec, err := b.Lookup(t.Context(), a.key.Public()); err != nil || len(rec.Homes) != 1 || rec.Homes[0] != one.addr() {
+		t.Errorf("lookup: %+v, %v", rec, err)
+	}
+	mu.Lock()
+	kind = "second"
+	mu.Unlock()
+	a.Kick()
+	eventually(t, "the change", has("second", 1))
+	eventually(t, "nothing of the first", has("first", 0))
+	for by := time.After(patience); ; {
+		var rec relay.Record
+		select {
+		case rec = <-told:
+		case <-by:
+			t.Fatal("the watcher is not told of the change")
+		}
+		if rec.Key == a.key.Public() && rec.Has("second", nil) {
+			break
+		}
+	}
+	a.stop()
+	eventually(t, "the record is taken back", func() bool {
+		_, err := b.Lookup(t.Context(), a.key.Public())
+		return errors.Is(err, relay.ErrUnknown)
+	})
+}
+
+// TestManyCircuits uses many circuits of a few clients at once.
+func TestManyCircuits(t *testing.T) {
+	s := newServer(t, nil)
+	var all []*client
+	for range 4 {
+		c := newClient(t, nil, s)
+		go c.echo()
+		all = append(all, c)
+	}
+	eventually(t, "all connected", func() bool { return len(s.m.Clients()) == 4 })
+	want := random(300 << 10)
+	var wg sync.WaitGroup
+	for i := range 48 {
+		from, to := all[i%4], all[(i+1+i/4%3)%4]
+		wg.Go(func() {
+			nc := from.dial(t, to.key.Public())
+			defer nc.Close()
+			nc.SetDeadline(time.Now().Add(patience))
+			go nc.Write(want)
+			got := make([]byte, len(want))
+			if _, err := io.ReadFull(nc, got); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("circuit %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	if tr := s.m.Traffic(); tr.Dropped != 0 {
+		t.Errorf("%+v", tr)
+	}
+}
+
+// TestSameKeyAgain: a key's newer connection takes over from the older one.
+func TestSameKeyAgain(t *testing.T) {
+	s := newServer(t, nil)
+	a := newClient(t, nil, s)
+	eventually(t, "connected", func() bool { return a.connected(1) })
+	b := newClient(t, func(c *relay.Config) { c.Key = a.key }, s)
+	b.key = a.key
+	eventually(t, "one of the two", func() bool { return b.connected(1) && len(s.m.Clients()) == 1 })
+	a.stop()
+	b.stop()
 }

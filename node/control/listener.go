@@ -130,21 +130,28 @@ func (l *Listener) Serve(ctx context.Context, attend func(ctx context.Context, n
 			continue
 		}
 		wg.Go(func() {
-			defer leave()
-			defer nc.Close()
-			l.handle(ctx, nc, attend)
+			r, err := l.handshake(ctx, nc)
+			if err != nil {
+				nc.Close()
+				leave()
+				return
+			}
+			wg.Go(func() { // on a new stack: a handshake needs a large one, and what comes then may last for days
+				defer leave()
+				defer nc.Close()
+				attend(ctx, nc, r)
+			})
 		})
 	}
 }
 
-func (l *Listener) handle(ctx context.Context, nc net.Conn, attend func(context.Context, net.Conn, secure.Result)) {
+func (l *Listener) handshake(ctx context.Context, nc net.Conn) (secure.Result, error) {
 	cfg := secure.Config{Local: l.cfg.Key, Kind: l.cfg.Kind, Network: l.cfg.Network}
 	r, err := secure.AcceptService(ctx, nc, cfg, l.guard)
 	if err != nil {
 		l.cfg.Log.Debug("no handshake", "peer", nc.RemoteAddr().String(), "err", err)
-		return
 	}
-	attend(ctx, nc, r)
+	return r, err
 }
 
 // enter counts a connection, until leave is called.

@@ -87,10 +87,10 @@ type Link struct {
 func newLink(nc net.Conn, r secure.Result, carrier string, dialer bool) *Link {
 	l := &Link{
 		peer: r.Remote, dialer: dialer, carrier: carrier, nc: nc,
-		since: time.Now(), opener: newRatchet(r.Recv), done: make(chan struct{}),
+		since: time.Now(), opener: opening(r.Recv), done: make(chan struct{}),
 		kick: make(chan struct{}, 1), probes: make(chan struct{}, 1),
 	}
-	l.out.init(l, newRatchet(r.Send))
+	l.out.init(l, sealing(r.Send))
 	l.out.raw = direct.Of(nc)
 	l.in.init(nc, l.out.raw)
 	l.meter.init(l.out.raw)
