@@ -311,7 +311,7 @@ func TestOneKeyIsFlooded(t *testing.T) {
 				select {
 				case <-stop:
 					return
-				case <-time.After(2 * time.Millisecond):
+				case <-time.After(time.Duration(n) * 40 * time.Microsecond): // all together 25,000 a second: they share the cores with who is flooded
 				}
 				x.send(relay.TypeWord, 7, relay.AppendWord(nil, b.key.Public(), relay.Circuit(i), relay.WordOpen, 1<<20))
 			}
@@ -368,5 +368,53 @@ func TestQuotaOfAPrefix(t *testing.T) {
 	t.Logf("%d lookups by 6 keys: %d served, %d refused", asks, served, refused)
 	if served < allowed/2 || served > allowed*3/2 {
 		t.Errorf("%d of %d served, want about %d", served, asks, int(allowed))
+	}
+}
+
+// TestManyKeysOfAPrefix: who makes many keys does not fill the book, nor by coming back.
+func TestManyKeysOfAPrefix(t *testing.T) {
+	s := newServer(t, func(c *messenger.Config) { c.Quota = room.Quota{PrefixKeys: 0.1} }) // times 64 on loopback
+	taken, refused := 0, 0
+	for range 12 {
+		x := newRaw(t, s)
+		now := time.Now()
+		x.ask(1, relay.KindPublish, relay.Record{Seq: 1, Issued: now, Expires: now.Add(time.Minute)}.Sign(x.key, "").Append(nil))
+		eventually(t, "the answer", func() bool { return x.kind(relay.KindPublish|relay.AnswerBit)+x.code(relay.CodeBusy) == 1 })
+		taken += x.kind(relay.KindPublish | relay.AnswerBit)
+		refused += x.code(relay.CodeBusy)
+		x.close()
+		eventually(t, "its end", func() bool { return !connectedAt(s, x.key.Public()) })
+	}
+	if taken != 6 || refused != 6 {
+		t.Errorf("%d records were taken and %d refused", taken, refused)
+	}
+}
+
+// TestEnumeration: who looks for all learns of few.
+func TestEnumeration(t *testing.T) {
+	s := newServer(t, nil)
+	const n = 60
+	for range n {
+		x := newRaw(t, s)
+		now := time.Now()
+		x.ask(1, relay.KindPublish, relay.Record{Seq: 1, Issued: now, Expires: now.Add(time.Minute), Services: []relay.Service{{Type: "exit"}}}.Sign(x.key, "").Append(nil))
+		eventually(t, "the answer", func() bool { return x.kind(relay.KindPublish|relay.AnswerBit) == 1 })
+		x.close()
+	}
+	x := newRaw(t, s)
+	x.ask(1, relay.KindFind, relay.Query{Limit: relay.MaxFound}.Append(nil))
+	eventually(t, "the refusal of a find for anything", func() bool { return x.code(relay.CodeDenied) == 1 })
+	const asked = 100
+	for i := range asked {
+		x.ask(uint32(i+2), relay.KindFind, relay.Query{Type: "exit", Limit: relay.MaxFound}.Append(nil))
+	}
+	served := 0
+	eventually(t, "all answers", func() bool {
+		served = x.kind(relay.KindFind | relay.AnswerBit)
+		return served+x.code(relay.CodeBusy) == asked
+	})
+	t.Logf("%d of %d pages were served at once, %d records", served, asked, served*relay.MaxFound)
+	if served > 30 {
+		t.Errorf("%d pages were served", served)
 	}
 }
