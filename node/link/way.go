@@ -111,7 +111,7 @@ func (n *Neighbours) outlive(ctx context.Context, k *keeper, key identity.PubKey
 		case <-ctx.Done():
 		case <-again:
 			pause = min(2*pause, maxImprove)
-			if better := n.improve(ctx, k, key, try); better != nil {
+			if better := n.improve(ctx, k, key, l, try); better != nil {
 				timer.Stop()
 				n.mu.Lock()
 				k.relayed = false
@@ -125,8 +125,17 @@ func (n *Neighbours) outlive(ctx context.Context, k *keeper, key identity.PubKey
 	}
 }
 
-// improve dials a peer at an address, nil if that does not answer.
-func (n *Neighbours) improve(ctx context.Context, k *keeper, key identity.PubKey, try int) *Link {
+// improve dials a peer at an address while the relayed link l lives, nil if that does not answer.
+func (n *Neighbours) improve(ctx context.Context, k *keeper, key identity.PubKey, l *Link, try int) *Link {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n.background(func() {
+		select {
+		case <-l.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	n.mu.Lock()
 	addrs := slices.Clone(k.Addrs)
 	n.mu.Unlock()
@@ -137,10 +146,10 @@ func (n *Neighbours) improve(ctx context.Context, k *keeper, key identity.PubKey
 		return nil
 	}
 	addr := addrs[try%len(addrs)]
-	l, err := n.dial(ctx, key, n.cfg.Carrier, addr)
+	better, err := n.dial(ctx, key, n.cfg.Carrier, addr)
 	if err != nil {
 		n.cfg.Log.Debug("no direct way yet", "peer", key.Short(), "addr", addr, "err", err)
 		return nil
 	}
-	return l
+	return better
 }
