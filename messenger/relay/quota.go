@@ -24,7 +24,7 @@ type Quota struct {
 
 const (
 	localFactor = 64
-	burstTime   = 10 // seconds of a prefix's rate
+	burstTime   = 10               // seconds of a prefix's rate
 	keysBack    = 85 * time.Minute // for all of a prefix's keys to be allowed anew: longer than a record lives
 	longestNap  = 100 * time.Millisecond
 	quantumTime = 50 * time.Millisecond // of a byte rate, at once
