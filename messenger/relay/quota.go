@@ -24,9 +24,9 @@ type Quota struct {
 
 const (
 	localFactor = 64
-	burstTime   = 10               // seconds of a prefix's rate
-	keysBack    = 85 * time.Minute // for all of a prefix's keys to be allowed anew: longer than a record lives
-	longestNap  = time.Second // a client waits three for the answer to a ping
+	burstTime   = 10                    // seconds of a prefix's rate
+	keysBack    = 85 * time.Minute      // for all of a prefix's keys to be allowed anew: longer than a record lives
+	longestNap  = time.Second           // a client waits three for the answer to a ping
 	quantumTime = 50 * time.Millisecond // of a byte rate, at once
 )
 
