@@ -99,29 +99,34 @@ func explained(l *Link, why error) *Link {
 
 // outlive waits until a link to a peer closes; beside a relayed one it tries the peer's addresses now and then.
 func (n *Neighbours) outlive(ctx context.Context, k *keeper, key identity.PubKey, l *Link) error {
-	pause := firstImprove
-	for try := 0; ; try++ {
-		var again <-chan time.Time
-		timer := time.NewTimer(pause)
-		if l.relayed {
-			again = timer.C
-		}
+	if !l.relayed {
 		select {
 		case <-l.Done():
 		case <-ctx.Done():
-		case <-again:
-			pause = min(2*pause, maxImprove)
-			if better := n.improve(ctx, k, key, l, try); better != nil {
-				timer.Stop()
-				n.mu.Lock()
-				k.relayed = false
-				n.mu.Unlock()
-				return n.carry(better)
-			}
-			continue
 		}
-		timer.Stop()
 		return nil
+	}
+	pause := firstImprove
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for try := 0; ; try++ {
+		select {
+		case <-l.Done():
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-k.kick: // this host or the peer has moved
+			pause = firstImprove
+		case <-timer.C:
+			pause = min(2*pause, maxImprove)
+		}
+		if better := n.improve(ctx, k, key, l, try); better != nil {
+			n.mu.Lock()
+			k.relayed = false
+			n.mu.Unlock()
+			return n.carry(better)
+		}
+		timer.Reset(pause)
 	}
 }
 

@@ -181,3 +181,20 @@ func TestRelayDiesWhileAnAddressIsTried(t *testing.T) {
 		}
 	})
 }
+
+// TestMoveTriesAddresses: a host that has moved tries a peer's address at once, however long it has gone without.
+func TestMoveTriesAddresses(t *testing.T) {
+	inPair(t, func(t *testing.T, p *twoWays) {
+		p.direct.Cut(true)
+		p.a.AddPeer(p.b.addr())
+		p.carrier(t, "relay")
+		time.Sleep(10 * time.Minute)
+		p.direct.Cut(false)
+		moved := time.Now()
+		p.a.moved(nil)
+		p.carrier(t, "memory")
+		if took := time.Since(moved); took > 4*time.Second { // one dial may be under way
+			t.Errorf("direct after %s", took)
+		}
+	})
+}
