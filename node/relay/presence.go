@@ -232,7 +232,7 @@ func (c *Client) watchAt(ctx context.Context, h *hop) {
 }
 
 // changed takes a record that a messenger sends by itself.
-func (c *Client) changed(_ *hop, rec Record) {
+func (c *Client) changed(rec Record) {
 	if !c.interested(rec) || rec.Verify(c.cfg.Network) != nil { // what nobody asked for costs no signature
 		return
 	}
