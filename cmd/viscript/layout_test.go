@@ -16,7 +16,7 @@ const module = "github.com/skycoin/viscript/"
 // cmd, then rooms (viscript, nodemanager, messenger, apps), then foundations (signal, node). A new arrow is a new word here.
 // A name stands for that package and what is below it.
 var allowed = map[string][]string{
-	"cmd/viscript": {"viscript", "nodemanager", "apps", "signal", "node"},
+	"cmd/viscript": {"viscript", "nodemanager", "messenger", "apps", "signal", "node"},
 
 	"cmd/viscript-keep": {"signal/process"},
 
@@ -47,6 +47,9 @@ var allowed = map[string][]string{
 	"nodemanager/store/boltstore": {"nodemanager/store"},
 	"nodemanager/store/storetest": {"nodemanager/store"},
 
+	"messenger":                {"messenger/discovery", "messenger/relay", "node/control", "node/identity", "node/link", "node/relay", "node/secure"},
+	"messenger/discovery":      {"node/identity", "node/relay"},
+	"messenger/relay":          {"node/identity", "node/link", "node/relay", "node/secure", "node/wire"},
 	"messenger/chat/envelope":  {},
 	"messenger/chat/group":     {"node/identity", "node/wire"},
 	"messenger/chat/prekey":    {"messenger/chat/ratchet", "node/identity", "node/secure", "node/wire"},
@@ -71,7 +74,7 @@ var allowed = map[string][]string{
 	"signal/process": {"signal"},
 	"signal/server":  {"signal", "signal/process"},
 
-	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/mark", "node/secure", "node/session", "node/wire"},
+	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/mark", "node/relay", "node/secure", "node/session", "node/wire"},
 	"node/direct":        {},
 	"node/mark":          {},
 	"node/identity":      {},
@@ -88,6 +91,7 @@ var allowed = map[string][]string{
 	"node/app":           {"node/direct", "node/identity", "node/packet", "node/tunnel", "node/wire"},
 	"node/apphost":       {"node/app", "node/identity", "node/packet", "node/tunnel", "node/wire"},
 	"node/control":       {"node/identity", "node/mark", "node/secure", "node/wire"},
+	"node/relay":         {"node/identity", "node/link", "node/secure", "node/wire"},
 }
 
 // violations compares what packages import with the table.
