@@ -236,6 +236,7 @@ func (n *Neighbours) keyOf(ctx context.Context, hostport string) (identity.PubKe
 
 // dial makes a link over a carrier; to is what its Dial takes.
 func (n *Neighbours) dial(ctx context.Context, key identity.PubKey, c Carrier, to string) (*Link, error) {
+	began := time.Now()
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	nc, err := c.Dial(dialing, to)
 	cancel()
@@ -251,5 +252,5 @@ func (n *Neighbours) dial(ctx context.Context, key identity.PubKey, c Carrier, t
 		nc.Close()
 		return nil, fmt.Errorf("greeting %s at %s: %w", key.Short(), to, err)
 	}
-	return n.newLink(nc, res, c, true), nil
+	return n.newLink(nc, res, c, true, began), nil
 }

@@ -60,7 +60,8 @@ type Link struct {
 	passive bool   // does not ping: Tend looks after it
 	nc      net.Conn
 	since   time.Time
-	recv    Receiver // guarded by out.mu where others than the reading goroutine ask
+	began   time.Time // when it was dialed or accepted: its handshake may have taken long
+	recv    Receiver  // guarded by out.mu where others than the reading goroutine ask
 	opener  ratchet
 	in      reader
 	out     sender
@@ -87,7 +88,7 @@ type Link struct {
 func newLink(nc net.Conn, r secure.Result, carrier string, dialer bool) *Link {
 	l := &Link{
 		peer: r.Remote, dialer: dialer, carrier: carrier, nc: nc,
-		since: time.Now(), opener: opening(r.Recv), done: make(chan struct{}),
+		since: time.Now(), began: time.Now(), opener: opening(r.Recv), done: make(chan struct{}),
 		kick: make(chan struct{}, 1), probes: make(chan struct{}, 1),
 	}
 	l.out.init(l, sealing(r.Send))

@@ -23,7 +23,7 @@ const (
 	// relayHalfOpen is how many relayed connections may be in the middle of a handshake.
 	relayHalfOpen = 256
 	admitTime     = 5 * time.Second
-	// glareTime is how far apart two ends may dial each other and yet mean the same link. A link from a neighbour
+	// glareTime is how long after a link is up one that crosses it may begin and yet mean the same. A link from a neighbour
 	// to whom an older one is up means that for him the older one is gone.
 	glareTime = 3 * time.Second
 )
@@ -202,12 +202,13 @@ func (n *Neighbours) accept(ctx context.Context, ln net.Listener, c Carrier) err
 			continue
 		}
 		n.mu.Lock()
-		n.wg.Go(func() { n.inbound(ctx, nc, c) })
+		began := time.Now()
+		n.wg.Go(func() { n.inbound(ctx, nc, c, began) })
 		n.mu.Unlock()
 	}
 }
 
-func (n *Neighbours) inbound(ctx context.Context, nc net.Conn, c Carrier) {
+func (n *Neighbours) inbound(ctx context.Context, nc net.Conn, c Carrier, began time.Time) {
 	if !n.track(ctx, nc) {
 		return
 	}
@@ -225,16 +226,17 @@ func (n *Neighbours) inbound(ctx context.Context, nc net.Conn, c Carrier) {
 		nc.Close()
 		return
 	}
-	l := n.newLink(nc, res, c, false)
+	l := n.newLink(nc, res, c, false, began)
 	if l.relayed {
 		l.why = "the neighbour dialed us so"
 	}
 	n.carry(l)
 }
 
-// newLink wraps a connection of a carrier.
-func (n *Neighbours) newLink(nc net.Conn, r secure.Result, c Carrier, dialed bool) *Link {
+// newLink wraps a connection of a carrier that was begun then.
+func (n *Neighbours) newLink(nc net.Conn, r secure.Result, c Carrier, dialed bool, began time.Time) *Link {
 	l := newLink(nc, r, c.Name(), dialed)
+	l.began = began
 	l.relayed = n.isRelay(c)
 	return l
 }
@@ -348,7 +350,7 @@ func (n *Neighbours) enter(l *Link) error {
 	if old == nil && len(n.links) >= maxLinks {
 		return errTableFull
 	}
-	if old != nil && old.Err() == nil && l.since.Sub(old.since) < glareTime && n.stays(old, l) {
+	if old != nil && old.Err() == nil && l.began.Sub(old.since) < glareTime && n.stays(old, l) {
 		return ErrReplaced
 	}
 	if old != nil {
