@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -118,7 +119,7 @@ func TestWindowFigures(t *testing.T) {
 	s.open()
 	e := s.openEye()
 	flood := s.newTerm("sh", "-c", "while :; do seq 1 100000; done")
-	typing := s.newTerm("sh", "-c", `stty raw -echo; printf '\033[?25lready\r\n'; exec cat`)
+	typing := s.newTerm("sh", "-c", `stty raw -echo; printf '\033[?25lready\r\n'; exec perl -e '$|=1; while (sysread STDIN, $c, 1) { $n = 1-$n; print "\r", $n x 4 }'`)
 	s.says(typing, "ready")
 	s.focus(typing)
 	if _, errs, code := s.exec("move_term", "76", "2"); code != exitOK {
@@ -126,6 +127,7 @@ func TestWindowFigures(t *testing.T) {
 	}
 	l := s.term(typing, "is at the side", func(l signal.WindowTerm) bool { return l.X == 76 })
 	t.Log("key to pixel while another terminal floods:   ", e.keys(l, 300))
+	t.Log("of which the daemon, as another window sees it:", s.echoes(typing, 300))
 	if _, errs, code := s.exec("close_term", flood); code != exitOK {
 		t.Fatal(errs)
 	}
@@ -153,7 +155,11 @@ func TestWindowFigures(t *testing.T) {
 
 // keys presses a key n times and tells how long it took until its character was seen.
 func (e *eye) keys(l signal.WindowTerm, n int) string {
-	x, y, w, h := int(l.Left)+8, int(l.Top)+40, int(l.Width)-16, int(l.Height)-60
+	left, top := cellAt(l, 0, 1)
+	x, _ := strconv.Atoi(left)
+	y, _ := strconv.Atoi(top)
+	x, y = x-4, y-8
+	const w, h = 32, 16 // four cells: more would keep the X server busy
 	seen := e.look(x, y, w, h)
 	var took []time.Duration
 	for i := range n {
@@ -163,9 +169,39 @@ func (e *eye) keys(l signal.WindowTerm, n int) string {
 		seen = e.changes(seen, x, y, w, h)
 		took = append(took, time.Since(begin))
 	}
+	return quantiles(took)
+}
+
+// echoes types a character n times and tells how long it took until a frame of the terminal came.
+func (s *stage) echoes(id string, n int) string {
+	frames := make(chan uint64, 1000)
+	w, err := s.Window(s.t.Context(), signal.WindowParams{Name: "echoes"}, signal.WindowHandler{Event: func(e signal.TermEvent) {
+		if e.Method == signal.MethodTermFrame && e.ID == id {
+			frames <- e.Version
+		}
+	}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer w.Close()
+	w.Watch(id, true)
+	var took []time.Duration
+	for i := range n {
+		w.Shown(id, <-frames)
+		time.Sleep(time.Duration(20+i%37) * time.Millisecond)
+		begin := time.Now()
+		w.Char(id, 'x')
+		f := <-frames
+		took = append(took, time.Since(begin))
+		frames <- f
+	}
+	return quantiles(took)
+}
+
+func quantiles(took []time.Duration) string {
 	slices.Sort(took)
-	at := func(part int) time.Duration { return took[n*part/100].Round(100 * time.Microsecond) }
-	return fmt.Sprintf("median %v, p90 %v, p99 %v, worst %v", at(50), at(90), at(99), took[n-1].Round(time.Millisecond))
+	at := func(part int) time.Duration { return took[len(took)*part/100].Round(100 * time.Microsecond) }
+	return fmt.Sprintf("median %v, p90 %v, p99 %v, worst %v", at(50), at(90), at(99), took[len(took)-1].Round(time.Millisecond))
 }
 
 // firstFrame starts daemons with a window and tells how long it took until something was on the screen.

@@ -9,11 +9,14 @@ import (
 	"github.com/skycoin/viscript/viscript/gl/batch"
 )
 
-// FrameInterval is the least time from one frame to the next; for typedTime after a key it is half of that, since
-// somebody waits for the answer.
 const (
+	// FrameInterval is the least time from one frame to the next; for typedTime after a key it is a quarter of that,
+	// since somebody waits for the answer.
 	FrameInterval = time.Second / 30
 	typedTime     = 250 * time.Millisecond
+	// echoTime is how long a frame for which a key is the only reason waits for what the key does: drawn
+	// without it, it would only be in its way.
+	echoTime = 8 * time.Millisecond
 )
 
 // ExitLost is the code with which the process ends when the display server goes away and Config.Lost

@@ -41,7 +41,7 @@ func (w *Window) handle(in desktop.Input) {
 	}
 	in.At, in.Mods = w.Now(), w.mods
 	if in.Kind == desktop.KeyDown || in.Kind == desktop.Char {
-		w.typed = in.At
+		w.typed, w.echo = in.At, in.At+echoTime
 	}
 	if in.Kind != desktop.Resized {
 		in.X, in.Y = w.x, w.y

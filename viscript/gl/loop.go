@@ -25,7 +25,7 @@ func (w *Window) Run(ctx context.Context, app App) error {
 	next := w.Now() // no frame before
 	for ctx.Err() == nil && !w.win.ShouldClose() {
 		w.tick()
-		if now := w.Now(); w.input && now >= next {
+		if now := w.Now(); w.input && now >= max(next, w.echo) {
 			if err := w.frame(); err != nil {
 				return err
 			}
@@ -39,8 +39,8 @@ func (w *Window) Run(ctx context.Context, app App) error {
 
 // interval is the least time from a frame at now to the next one.
 func (w *Window) interval(now time.Duration) time.Duration {
-	if now-w.typed < typedTime {
-		return FrameInterval / 2
+	if w.typed > 0 && now-w.typed < typedTime {
+		return FrameInterval / 4
 	}
 	return FrameInterval
 }
@@ -62,7 +62,7 @@ func (w *Window) wait(next time.Duration) {
 		}
 	}
 	if w.input {
-		soon(next)
+		soon(max(next, w.echo))
 	}
 	if at, ok := w.app.NextTick(); ok {
 		soon(at)
@@ -99,7 +99,7 @@ func (w *Window) wake() {
 func (w *Window) runPosts() {
 	for range len(w.posts) {
 		(<-w.posts)()
-		w.input = true
+		w.input, w.echo = true, 0
 	}
 }
 

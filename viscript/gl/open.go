@@ -44,6 +44,7 @@ type Window struct {
 	locks    glfw.ModifierKey
 	x, y     float32       // of the pointer at the last event
 	typed    time.Duration // when a key was pressed last
+	echo     time.Duration // until when a frame waits for what that does
 	input    bool          // something came since the last frame
 	redraw   bool          // what is on the screen is lost
 	scene    scene.Scene

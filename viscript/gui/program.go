@@ -51,6 +51,7 @@ type Program struct {
 	views   map[string]*view
 	clips   clips     // what programs want to have copied
 	entered time.Time // when a line was entered at a prompt here
+	typing  typing
 	layout  layout
 	sized   bool // the size of the window is known, and so is where everything may stand
 }
@@ -208,6 +209,7 @@ func (p *Program) Start(s Screen, post func(func()) bool) {
 
 // Handle takes an input in.
 func (p *Program) Handle(in desktop.Input) {
+	p.typing.clock(in.At, time.Now())
 	p.desk.Handle(in)
 	if in.Kind == desktop.Resized && !p.sized {
 		p.sized = true
@@ -235,15 +237,17 @@ func (p *Program) update() {
 // Scene draws into s; what is in it counts as seen.
 func (p *Program) Scene(s *scene.Scene) {
 	p.desk.Scene(s)
+	now := time.Now()
+	p.typing.next = time.Time{}
 	for i := range s.Grids {
 		c := &s.Grids[i]
 		v := p.views[c.Term]
 		if v == nil {
 			continue
 		}
-		if v.unseen != 0 {
+		if v.unseen != 0 && p.typing.mayGoOn(c.Term, v.shown, now) {
 			id, version := c.Term, v.unseen
-			v.unseen = 0
+			v.unseen, v.shown = 0, now
 			p.tell(func(w *signal.WindowConn) { w.Shown(id, version) })
 		}
 		if from, n, ok := v.missing(c.Top); ok {
@@ -271,6 +275,9 @@ func (p *Program) Content(c *scene.Cells) Content {
 // NextTick is the time of the next desktop.Tick, in the time of the inputs; false: none is needed.
 func (p *Program) NextTick() (at time.Duration, ok bool) {
 	at, ok = p.desk.NextTick()
+	if t, waits := p.typing.due(); waits && (!ok || t < at) {
+		at, ok = t, true
+	}
 	if t, due := p.layout.due(); due && (!ok || t < at) {
 		return t, true
 	}

@@ -16,6 +16,9 @@ import (
 // serveRequests does what the desktop wants to have done.
 func (p *Program) serveRequests() {
 	for _, r := range p.desk.Requests() {
+		if r.Kind == desktop.SendKey || r.Kind == desktop.SendChar {
+			p.typing.typed(string(r.Term), time.Now())
+		}
 		switch id := string(r.Term); r.Kind {
 		case desktop.SendKey:
 			if v := p.views[id]; r.Key == desktop.KeyEnter && v != nil && v.told.Prompt {

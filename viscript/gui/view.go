@@ -1,6 +1,8 @@
 package gui
 
 import (
+	"time"
+
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/desktop"
 	"github.com/skycoin/viscript/viscript/term"
@@ -10,10 +12,11 @@ import (
 type view struct {
 	told    signal.Term // as it was last told of
 	snap    term.Snapshot
-	framed  bool   // there was a frame
-	version uint64 // of what the desktop is told: grows with every change of screen or cache
-	unseen  uint64 // version of a frame that is not drawn yet, 0: none
-	broken  bool   // a frame could not be read: a whole one is asked for
+	framed  bool      // there was a frame
+	version uint64    // of what the desktop is told: grows with every change of screen or cache
+	unseen  uint64    // version of a frame that is not drawn yet, 0: none
+	shown   time.Time // when the daemon was told of the last one that was
+	broken  bool      // a frame could not be read: a whole one is asked for
 
 	above   map[uint64]term.Row // lines of the scrollback that were fetched
 	asked   [2]uint64           // those that are being fetched, from and to
