@@ -32,7 +32,12 @@ type Config struct {
 	Network string  // in the handshake's prologue; nodes of another network cannot link
 	Carrier Carrier // nil: TCP
 	Listen  string  // HOST:PORT to accept links on
-	Guard   *secure.Guard
+	// Relay carries links through third parties, by key: its Dial takes a key's text, its Listen nothing. It is used where no
+	// address of a peer answers within 500 ms; an address that answers later takes over. nil: none.
+	Relay Carrier
+	// Find returns addresses of a peer that was configured by key alone, nil for none; it blocks for a second or so. nil: not asked.
+	Find  func(ctx context.Context, key identity.PubKey) []string
+	Guard *secure.Guard
 	// Receive makes the receiver of a new link.
 	Receive func(*Link) Receiver
 	// KeyAt finds the key of a peer that was configured by address alone; it blocks until it
@@ -41,9 +46,9 @@ type Config struct {
 	// Admit is asked whether an inbound link of a key that is no peer of ours may be; nil: all may. It has until
 	// ctx ends, 5 s. Its answer is not kept.
 	Admit func(ctx context.Context, key identity.PubKey) error
-	// Moved is called, without locks held, after this host's addresses changed or it woke from sleep. It must not
-	// block.
-	Moved func()
+	// Moved is called, without locks held, after this host's addresses changed or it woke from sleep; here are its addresses
+	// now, nil: unknown. It must not block.
+	Moved func(here []netip.Addr)
 	// Changed is called, without locks held, after a link came or went. It must not block.
 	Changed func()
 	Log     *slog.Logger
@@ -51,8 +56,9 @@ type Config struct {
 
 // Neighbours keeps one link to each neighbour. Safe for concurrent use.
 type Neighbours struct {
-	cfg Config
-	ln  net.Listener
+	cfg     Config
+	ln      net.Listener
+	relayed net.Listener // nil without Config.Relay
 
 	admitting chan struct{} // one element for each call of Admit
 
@@ -76,8 +82,14 @@ func Listen(ctx context.Context, cfg Config) (*Neighbours, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening for links on %s: %w", cfg.Listen, err)
 	}
+	var relayed net.Listener
+	if cfg.Relay != nil {
+		if relayed, err = cfg.Relay.Listen(ctx, ""); err != nil {
+			return nil, errors.Join(fmt.Errorf("listening for links by %s: %w", cfg.Relay.Name(), err), ln.Close())
+		}
+	}
 	return &Neighbours{
-		cfg: cfg, ln: ln,
+		cfg: cfg, ln: ln, relayed: relayed,
 		links: map[identity.PubKey]*Link{}, peers: map[string]*keeper{}, conns: map[net.Conn]struct{}{},
 		admitting: make(chan struct{}, maxAdmitting),
 	}, nil
@@ -87,7 +99,12 @@ func Listen(ctx context.Context, cfg Config) (*Neighbours, error) {
 func (n *Neighbours) Addr() net.Addr { return n.ln.Addr() }
 
 // Close closes the port of Neighbours that are not run.
-func (n *Neighbours) Close() error { return n.ln.Close() }
+func (n *Neighbours) Close() error {
+	if n.relayed != nil {
+		n.relayed.Close()
+	}
+	return n.ln.Close()
+}
 
 // Run accepts and dials until ctx ends, then closes every link and returns nil when all is quiet.
 func (n *Neighbours) Run(ctx context.Context) error {
@@ -107,7 +124,10 @@ func (n *Neighbours) Run(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, n.closeAll)
 	defer stop()
-	err := n.accept(ctx)
+	if n.relayed != nil {
+		wg.Go(func() { n.accept(ctx, n.relayed, n.cfg.Relay) })
+	}
+	err := n.accept(ctx, n.ln, n.cfg.Carrier)
 	n.closeAll()
 	wg.Wait()
 	if ctx.Err() != nil {
@@ -118,7 +138,7 @@ func (n *Neighbours) Run(ctx context.Context) error {
 
 // closeAll ends the listener, every link and every handshake under way.
 func (n *Neighbours) closeAll() {
-	n.ln.Close()
+	n.Close()
 	n.mu.Lock()
 	for c := range n.conns {
 		c.Close()
@@ -140,11 +160,7 @@ func (n *Neighbours) all() []*Link {
 func (n *Neighbours) moved(here []netip.Addr) {
 	n.cfg.Log.Info("this host's network changed")
 	for _, l := range n.all() {
-		if here != nil && !stillHere(l.nc.LocalAddr(), here) {
-			l.close(ErrMoved)
-		} else {
-			l.doubt()
-		}
+		l.Moved(here)
 	}
 	n.mu.Lock()
 	for _, k := range n.peers {
@@ -152,7 +168,7 @@ func (n *Neighbours) moved(here []netip.Addr) {
 	}
 	n.mu.Unlock()
 	if n.cfg.Moved != nil {
-		n.cfg.Moved()
+		n.cfg.Moved(here)
 	}
 }
 
@@ -164,9 +180,9 @@ func stillHere(local net.Addr, here []netip.Addr) bool {
 }
 
 // accept takes connections until the listener closes.
-func (n *Neighbours) accept(ctx context.Context) error {
+func (n *Neighbours) accept(ctx context.Context, ln net.Listener, c Carrier) error {
 	for {
-		nc, err := n.ln.Accept()
+		nc, err := ln.Accept()
 		if err != nil {
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
@@ -180,12 +196,12 @@ func (n *Neighbours) accept(ctx context.Context) error {
 			continue
 		}
 		n.mu.Lock()
-		n.wg.Go(func() { n.inbound(ctx, nc) })
+		n.wg.Go(func() { n.inbound(ctx, nc, c) })
 		n.mu.Unlock()
 	}
 }
 
-func (n *Neighbours) inbound(ctx context.Context, nc net.Conn) {
+func (n *Neighbours) inbound(ctx context.Context, nc net.Conn, c Carrier) {
 	if !n.track(ctx, nc) {
 		return
 	}
@@ -199,7 +215,18 @@ func (n *Neighbours) inbound(ctx context.Context, nc net.Conn) {
 		nc.Close()
 		return
 	}
-	n.carry(newLink(nc, res, n.cfg.Carrier.Name(), false))
+	l := n.newLink(nc, res, c, false)
+	if l.relayed {
+		l.why = "the neighbour dialed us so"
+	}
+	n.carry(l)
+}
+
+// newLink wraps a connection of a carrier.
+func (n *Neighbours) newLink(nc net.Conn, r secure.Result, c Carrier, dialed bool) *Link {
+	l := newLink(nc, r, c.Name(), dialed)
+	l.relayed = n.cfg.Relay != nil && c == n.cfg.Relay
+	return l
 }
 
 // admit asks whether a stranger may be our neighbour.
@@ -309,7 +336,7 @@ func (n *Neighbours) enter(l *Link) error {
 	if old == nil && len(n.links) >= maxLinks {
 		return errTableFull
 	}
-	if old != nil && old.dialer != l.dialer && old.Err() == nil && l.since.Sub(old.since) < glareTime && n.lowerDialed(old) {
+	if old != nil && old.Err() == nil && l.since.Sub(old.since) < glareTime && n.stays(old, l) {
 		return ErrReplaced
 	}
 	if old != nil {
@@ -317,6 +344,15 @@ func (n *Neighbours) enter(l *Link) error {
 	}
 	n.links[l.peer] = l
 	return nil
+}
+
+// stays decides between two links that are about equally old: a direct one before a relayed one, and of two that cross the
+// one that lowerDialed says.
+func (n *Neighbours) stays(old, l *Link) bool {
+	if old.relayed != l.relayed {
+		return l.relayed
+	}
+	return old.dialer != l.dialer && n.lowerDialed(old)
 }
 
 // lowerDialed reports whether the end with the lower key dialed l: of two links that cross, that
