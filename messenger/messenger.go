@@ -145,7 +145,7 @@ func (m *Messenger) record(now time.Time) protocol.Record {
 		at = m.ln.Addr().String()
 	}
 	rec := protocol.Record{Issued: now, Expires: now.Add(protocol.Life), Services: []protocol.Service{{Type: protocol.TypeMessenger}}}
-	if a, err := secure.ParseAddr(at); err == nil {
+	if a, err := secure.ParsePeer(at); err == nil {
 		rec.Addrs = []string{a.HostPort}
 		rec.Homes = []secure.Addr{{Key: m.Key(), HostPort: a.HostPort}}
 	}

@@ -69,6 +69,8 @@ var allowed = map[string][]string{
 	"node/app":           {"node/direct", "node/identity", "node/wire"},
 	"node/apphost":       {"node/app", "node/identity", "node/wire"},
 	"node/control":       {"node/identity", "node/secure", "node/wire"},
+	"node/quic":          {"node/secure"},
+	"node/websocket":     {"node/link", "node/secure"},
 	"node/relay":         {"node/identity", "node/link", "node/secure", "node/wire"},
 }
 

@@ -14,6 +14,7 @@ import (
 func messengerRole() role {
 	var public string
 	var peers []string
+	var carriers carrierFlags
 	return role{
 		name: "messenger", links: []string{"meshnet-run-messenger"},
 		args:  "HOST:PORT",
@@ -26,18 +27,19 @@ Messengers that name each other with --peer know the same records.`,
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&public, "public", "", "`HOST:PORT` under which others reach us, where that is not the one we listen on")
 			f.StringArrayVar(&peers, "peer", nil, "another messenger to exchange records with, `KEY@HOST:PORT`; may be given again")
+			carriers.add(f)
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
 			cfg := messenger.Config{Listen: args[0], Dir: e.dir, Network: e.network, Key: e.key, Log: e.log}
 			if public != "" {
-				a, err := secure.ParseAddr(public)
+				a, err := secure.ParsePeer(public)
 				if err != nil {
 					return nil, fmt.Errorf("--public: %w", err)
 				}
 				cfg.Public = a.HostPort
 			}
 			for _, p := range peers {
-				a, err := secure.ParseAddr(p)
+				a, err := secure.ParsePeer(p)
 				if err == nil && a.Key.IsZero() {
 					err = fmt.Errorf("address %q: want KEY@HOST:PORT", p)
 				}
@@ -46,6 +48,11 @@ Messengers that name each other with --peer know the same records.`,
 				}
 				cfg.Peers = append(cfg.Peers, a)
 			}
+			carrier, _, err := carriers.carrier(cfg.Listen, e.log)
+			if err != nil {
+				return nil, err
+			}
+			cfg.Net = carrier
 			m, err := messenger.New(cfg)
 			if err != nil {
 				return nil, err

@@ -21,6 +21,7 @@ import (
 func nodeRole() role {
 	var given nodeFlags
 	var routes routeFlags
+	var carriers carrierFlags
 	return role{
 		name: "node", links: []string{"meshnet-run-node"},
 		args:  "HOST:PORT NM_ADDR CONNECT APP_PORT [HOSTNAME]",
@@ -34,6 +35,7 @@ HOSTNAME    our name in the manager's domain`,
 		flags: func(f *pflag.FlagSet) {
 			given.add(f)
 			routes.add(f)
+			carriers.add(f)
 		},
 		instance: func(args []string) string {
 			if len(args) > 4 {
@@ -45,6 +47,9 @@ HOSTNAME    our name in the manager's domain`,
 			cfg, err := nodeConfig(e, args, given)
 			if err == nil {
 				cfg.Routes, err = routes.constraint()
+			}
+			if err == nil {
+				cfg.Carrier, _, err = carriers.carrier(cfg.Listen, e.log)
 			}
 			if err != nil {
 				return nil, err
@@ -66,9 +71,9 @@ type nodeFlags struct {
 }
 
 func (n *nodeFlags) add(f *pflag.FlagSet) {
-	f.StringArrayVar(&n.peers, "peer", nil, "a neighbour to link to, `[KEY@]HOST:PORT`, or KEY alone, which the messenger finds; may be given again")
-	f.StringArrayVar(&n.public, "public", nil, "`HOST:PORT` under which others reach us, where that is not one of this host's own; may be given again")
-	f.StringArrayVar(&n.messengers, "messenger", nil, "where others find and reach us by our key, `[KEY@]HOST:PORT`; up to four times")
+	f.StringArrayVar(&n.peers, "peer", nil, "a neighbour to link to, `[KEY@]HOST:PORT`, quic:HOST:PORT or wss://HOST:PORT/PATH with KEY@ before, or KEY alone, which the messenger finds; may be given again")
+	f.StringArrayVar(&n.public, "public", nil, "`HOST:PORT` (or quic:, wss://) under which others reach us, where that is not one of this host's own; may be given again")
+	f.StringArrayVar(&n.messengers, "messenger", nil, "where others find and reach us by our key, `[KEY@]HOST:PORT` (or quic:, wss://); up to four times")
 	f.BoolVar(&n.unlisted, "unlisted", false, "keep our addresses out of the record that the messengers show to everybody")
 }
 
@@ -82,7 +87,7 @@ func (n *nodeFlags) config(cfg *node.Config) error {
 		cfg.Peers = append(cfg.Peers, a)
 	}
 	for _, m := range n.messengers {
-		a, err := secure.ParseAddr(m)
+		a, err := secure.ParsePeer(m)
 		if err != nil {
 			return fmt.Errorf("--messenger: %w", err)
 		}
@@ -99,7 +104,7 @@ func (n *nodeFlags) config(cfg *node.Config) error {
 func readPeer(text string, found bool) (secure.Addr, error) {
 	key, err := identity.ParseHex(text)
 	if err != nil {
-		return secure.ParseAddr(text)
+		return secure.ParsePeer(text)
 	}
 	if !found {
 		return secure.Addr{}, errors.New("a key without an address needs a --messenger that knows it")

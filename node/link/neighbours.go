@@ -172,11 +172,11 @@ func (n *Neighbours) moved(here []netip.Addr) {
 	}
 }
 
-// stillHere reports whether a link's local address is among those of this host. One that is no IP address
-// is taken to be.
+// stillHere reports whether a link's local address is among those of this host. One that is no IP address, or the unspecified
+// one, is taken to be.
 func stillHere(local net.Addr, here []netip.Addr) bool {
 	ap, err := netip.ParseAddrPort(local.String())
-	return err != nil || slices.Contains(here, ap.Addr().Unmap().WithZone(""))
+	return err != nil || ap.Addr().IsUnspecified() || slices.Contains(here, ap.Addr().Unmap().WithZone(""))
 }
 
 // accept takes connections until the listener closes.
@@ -224,7 +224,7 @@ func (n *Neighbours) inbound(ctx context.Context, nc net.Conn, c Carrier) {
 
 // newLink wraps a connection of a carrier.
 func (n *Neighbours) newLink(nc net.Conn, r secure.Result, c Carrier, dialed bool) *Link {
-	l := newLink(nc, r, c.Name(), dialed)
+	l := newLink(nc, r, carrierOf(nc, c), dialed)
 	l.relayed = n.cfg.Relay != nil && c == n.cfg.Relay
 	return l
 }
