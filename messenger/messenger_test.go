@@ -398,3 +398,25 @@ func TestSameKeyAgain(t *testing.T) {
 	a.stop()
 	b.stop()
 }
+
+// TestOneMessengerTwice: a messenger that is given by two addresses keeps one of the connections.
+func TestOneMessengerTwice(t *testing.T) {
+	s := newServer(t, nil)
+	a := newClient(t, nil, s, s)
+	b := newClient(t, nil, s)
+	go b.echo()
+	eventually(t, "one connection, and the word for the other", func() bool {
+		list := a.Status()
+		return list[0].Connected != list[1].Connected && list[0].LastError+list[1].LastError != ""
+	})
+	nc := a.dial(t, b.key.Public())
+	defer nc.Close()
+	nc.SetDeadline(time.Now().Add(patience))
+	for range 20 {
+		nc.Write([]byte("x"))
+		if _, err := io.ReadFull(nc, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

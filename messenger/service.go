@@ -12,7 +12,7 @@ import (
 // What requests cost of a client's tokens, beside the one that every request costs: what the server does for them.
 const (
 	publishCost = 4 // a signature is verified
-	findCost    = 8 // up to 4096 records are looked at
+	findCost    = 8 // up to 4096 records are looked at; and one for each that is found, so that few learn of all
 )
 
 // service answers the requests of clients; it implements relay.Service.
@@ -35,10 +35,7 @@ func (s service) Serve(c *relay.Client, k protocol.Kind, body []byte) ([]byte, e
 		if err != nil {
 			return nil, err
 		}
-		if !c.Allow(findCost) {
-			return nil, protocol.Failed(protocol.CodeBusy, "too many requests")
-		}
-		return s.m.book.Find(q, time.Now()).Append(nil), nil
+		return s.find(c, q)
 	case protocol.KindWatch:
 		return nil, s.watch(c, body)
 	case protocol.KindPage, protocol.KindFollow:
@@ -54,6 +51,19 @@ func (s service) Serve(c *relay.Client, k protocol.Kind, body []byte) ([]byte, e
 	return nil, protocol.Failed(protocol.CodeBadRequest, "request %d", k)
 }
 
+// find answers who has a service. All records at once are for peers.
+func (s service) find(c *relay.Client, q protocol.Query) ([]byte, error) {
+	if q.Type == "" && !s.m.isPeer(c.Key()) {
+		return nil, protocol.Failed(protocol.CodeDenied, "a type of service is needed")
+	}
+	if !c.Allow(findCost) {
+		return nil, protocol.Failed(protocol.CodeBusy, "too many requests")
+	}
+	found := s.m.book.Find(q, time.Now())
+	c.Allow(len(found.Records)) // spent afterwards: the next one waits
+	return found.Append(nil), nil
+}
+
 // publish takes a client's own record, and any record of a peer.
 func (s service) publish(c *relay.Client, body []byte) error {
 	rec, err := protocol.ParseRecord(body)
@@ -64,6 +74,8 @@ func (s service) publish(c *relay.Client, body []byte) error {
 		return protocol.Failed(protocol.CodeDenied, "a record of another key")
 	case !c.Allow(publishCost):
 		return protocol.Failed(protocol.CodeBusy, "too many requests")
+	case !s.m.isPeer(c.Key()) && !s.m.book.Knows(rec.Key) && !c.AllowKey():
+		return protocol.Failed(protocol.CodeBusy, "too many keys of your network")
 	}
 	return s.m.book.Publish(rec, time.Now())
 }

@@ -41,6 +41,7 @@ func TestMesh(t *testing.T) {
 		{"Proxy", testProxy},
 		{"Names", testMeshNames},
 		{"Reach", testReach},
+		{"Meeting", testMeeting},
 		{"NoWay", testNoWay},
 		{"Password", testPassword},
 		{"ForeignUser", testForeignUser},

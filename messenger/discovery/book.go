@@ -243,6 +243,14 @@ func (b *Book) List(now time.Time) []Record {
 	return list
 }
 
+// Knows reports whether the book has an entry of a key, live or not.
+func (b *Book) Knows(key identity.PubKey) bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	_, ok := b.entries[key]
+	return ok
+}
+
 // Len is how many keys the book knows, live or not.
 func (b *Book) Len() int {
 	b.mu.RLock()

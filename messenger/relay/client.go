@@ -42,6 +42,9 @@ func (c *Client) Say(k relay.Kind, body []byte) { c.say(k, body) }
 // Allow spends n tokens of the client's requests; false when there are none.
 func (c *Client) Allow(n int) bool { return c.limits.requests.AllowN(time.Now(), n) }
 
+// AllowKey spends what it takes to bring another key into the book; false when the client's prefix has brought too many.
+func (c *Client) AllowKey() bool { return c.limits.share.keys.Allow() }
+
 func (c *Client) say(k relay.Kind, body []byte) {
 	c.answer(append(relay.AppendMessage(nil, 0, k), body...))
 }

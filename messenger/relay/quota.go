@@ -16,6 +16,7 @@ type Quota struct {
 	PrefixOpens             float64 // and by one prefix: 100, ten times that at once
 	Requests, RequestsBurst float64 // answered a second for one key: 50, 400 at once
 	PrefixRequests          float64 // and for one prefix: 500, ten times that at once
+	PrefixKeys              float64 // keys of one prefix that may enter the book in about an hour and a half: 512
 	Taken                   float64 // circuits a second that may be asked for with one key as the far end: 200, ten times that at once
 	Bytes                   float64 // relayed a second for one key; 0: no limit
 	PrefixBytes             float64 // and for one prefix; 0: no limit
@@ -24,6 +25,7 @@ type Quota struct {
 const (
 	localFactor = 64
 	burstTime   = 10 // seconds of a prefix's rate
+	keysBack    = 85 * time.Minute // for all of a prefix's keys to be allowed anew: longer than a record lives
 	longestNap  = 100 * time.Millisecond
 	quantumTime = 50 * time.Millisecond // of a byte rate, at once
 )
@@ -32,7 +34,7 @@ func (q Quota) withDefaults() Quota {
 	for _, d := range []struct {
 		v   *float64
 		def float64
-	}{{&q.Opens, 20}, {&q.OpensBurst, 200}, {&q.PrefixOpens, 100}, {&q.Requests, 50}, {&q.RequestsBurst, 400}, {&q.PrefixRequests, 500}, {&q.Taken, 200}} {
+	}{{&q.Opens, 20}, {&q.OpensBurst, 200}, {&q.PrefixOpens, 100}, {&q.Requests, 50}, {&q.RequestsBurst, 400}, {&q.PrefixRequests, 500}, {&q.PrefixKeys, 512}, {&q.Taken, 200}} {
 		if *d.v <= 0 {
 			*d.v = d.def
 		}
@@ -52,6 +54,7 @@ type quotas struct {
 type share struct {
 	clients                int
 	opens, requests, bytes *rate.Limiter
+	keys                   *rate.Limiter // outlives the clients until it is full again: who comes back has not forgotten
 }
 
 // limits are one client's.
@@ -83,7 +86,8 @@ func (q *quotas) enter(p netip.Prefix) *limits {
 		if p.Addr().IsLoopback() {
 			f = localFactor
 		}
-		sh = &share{opens: limiter(f*q.q.PrefixOpens, burstTime*f*q.q.PrefixOpens), requests: limiter(f*q.q.PrefixRequests, burstTime*f*q.q.PrefixRequests), bytes: byteLimiter(q.q.PrefixBytes)}
+		sh = &share{opens: limiter(f*q.q.PrefixOpens, burstTime*f*q.q.PrefixOpens), requests: limiter(f*q.q.PrefixRequests, burstTime*f*q.q.PrefixRequests), bytes: byteLimiter(q.q.PrefixBytes),
+			keys: limiter(f*q.q.PrefixKeys/keysBack.Seconds(), f*q.q.PrefixKeys)}
 		q.prefixes[p] = sh
 	}
 	sh.clients++
@@ -97,7 +101,21 @@ func (q *quotas) leave(p netip.Prefix) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if sh := q.prefixes[p]; sh != nil {
-		if sh.clients--; sh.clients == 0 {
+		if sh.clients--; sh.clients == 0 && sh.rested() {
+			delete(q.prefixes, p)
+		}
+	}
+}
+
+// rested reports whether nothing would be forgotten with the share.
+func (s *share) rested() bool { return s.keys.Tokens() >= float64(s.keys.Burst()) }
+
+// prune forgets prefixes without clients.
+func (q *quotas) prune() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for p, sh := range q.prefixes {
+		if sh.clients == 0 && sh.rested() {
 			delete(q.prefixes, p)
 		}
 	}

@@ -163,6 +163,9 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 func (s *Server) tend(all bool) {
+	if all {
+		s.quotas.prune()
+	}
 	held, worst, most := 0, (*Client)(nil), 0
 	for _, c := range s.all() {
 		active := c.active.Swap(false)

@@ -20,7 +20,9 @@ import (
 const (
 	maxLinks     = 1024
 	maxAdmitting = 64 // strangers who wait for Config.Admit
-	admitTime    = 5 * time.Second
+	// relayHalfOpen is how many relayed connections may be in the middle of a handshake.
+	relayHalfOpen = 256
+	admitTime     = 5 * time.Second
 	// glareTime is how far apart two ends may dial each other and yet mean the same link. A link from a neighbour
 	// to whom an older one is up means that for him the older one is gone.
 	glareTime = 3 * time.Second
@@ -59,6 +61,8 @@ type Neighbours struct {
 	cfg     Config
 	ln      net.Listener
 	relayed net.Listener // nil without Config.Relay
+	// relayGuard stands before what comes by the relay, so that a flood there leaves the port's own places free; nil without Config.Relay.
+	relayGuard *secure.Guard
 
 	admitting chan struct{} // one element for each call of Admit
 
@@ -83,13 +87,15 @@ func Listen(ctx context.Context, cfg Config) (*Neighbours, error) {
 		return nil, fmt.Errorf("listening for links on %s: %w", cfg.Listen, err)
 	}
 	var relayed net.Listener
+	var guard *secure.Guard
 	if cfg.Relay != nil {
+		guard = secure.NewGuard(secure.GuardConfig{HalfOpen: relayHalfOpen})
 		if relayed, err = cfg.Relay.Listen(ctx, ""); err != nil {
 			return nil, errors.Join(fmt.Errorf("listening for links by %s: %w", cfg.Relay.Name(), err), ln.Close())
 		}
 	}
 	return &Neighbours{
-		cfg: cfg, ln: ln, relayed: relayed,
+		cfg: cfg, ln: ln, relayed: relayed, relayGuard: guard,
 		links: map[identity.PubKey]*Link{}, peers: map[string]*keeper{}, conns: map[net.Conn]struct{}{},
 		admitting: make(chan struct{}, maxAdmitting),
 	}, nil
@@ -205,7 +211,11 @@ func (n *Neighbours) inbound(ctx context.Context, nc net.Conn, c Carrier) {
 	if !n.track(ctx, nc) {
 		return
 	}
-	res, err := secure.Accept(ctx, nc, n.handshake(), n.cfg.Guard)
+	guard := n.cfg.Guard
+	if n.isRelay(c) {
+		guard = n.relayGuard
+	}
+	res, err := secure.Accept(ctx, nc, n.handshake(), guard)
 	if err == nil {
 		err = n.admit(ctx, res.Remote)
 	}
@@ -225,9 +235,11 @@ func (n *Neighbours) inbound(ctx context.Context, nc net.Conn, c Carrier) {
 // newLink wraps a connection of a carrier.
 func (n *Neighbours) newLink(nc net.Conn, r secure.Result, c Carrier, dialed bool) *Link {
 	l := newLink(nc, r, carrierOf(nc, c), dialed)
-	l.relayed = n.cfg.Relay != nil && c == n.cfg.Relay
+	l.relayed = n.isRelay(c)
 	return l
 }
+
+func (n *Neighbours) isRelay(c Carrier) bool { return n.cfg.Relay != nil && c == n.cfg.Relay }
 
 // admit asks whether a stranger may be our neighbour.
 func (n *Neighbours) admit(ctx context.Context, key identity.PubKey) error {

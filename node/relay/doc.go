@@ -43,7 +43,7 @@
 // # Requests
 //
 // An answer repeats the id and has kind request|0x80; a failure has kind 255 and the body code:u16 | text:string. A client has at
-// most 16 requests in flight; a messenger answers them in order. Kinds 64 and above come from the messenger, with id 0.
+// most 16 requests in flight; a messenger answers them in order, and with code 2 what is beyond its quotas. Kinds 64 and above come from the messenger, with id 0.
 //
 //	1 publish   record                                         -> (empty)
 //	2 lookup    key                                            -> found:bool | record if found
@@ -57,7 +57,7 @@
 // Welcome comes first: under which HOST:PORT the messenger wants to be known ("" for the one that was dialed), and from
 // which the client seems to come. Watch replaces what was watched before. Page and follow are for messengers that this one has as peers: page
 // goes through all records in the order of keys, follow asks for every change. Records in a list come in the order of keys after
-// "after" (33 zero bytes: from the first); next is where to go on, 33 zero bytes at the end; limit is 1 to 32. A find without a type finds any; attributes must all be there.
+// "after" (33 zero bytes: from the first); next is where to go on, 33 zero bytes at the end; limit is 1 to 32. A find without a type finds any, and is for peers; attributes must all be there.
 // A changed record may be older than one that the client has.
 //
 // # Records

@@ -91,7 +91,7 @@ func (h *home) run(ctx context.Context) {
 			pause = firstPause
 		}
 		wait := pause + rand.N(pause/2+1)
-		if errors.As(err, new(*secure.PinChanged)) {
+		if errors.As(err, new(*secure.PinChanged)) || errors.Is(err, errTwice) {
 			wait = alarmPause
 		}
 		pause = min(2*pause, longPause)
@@ -127,9 +127,19 @@ func (h *home) failed(err error) {
 
 // once connects and carries the connection until it ends.
 func (h *home) once(ctx context.Context, try int) error {
+	if h.twice() {
+		return errTwice
+	}
 	hop, err := h.c.connect(ctx, h.where(ctx, try))
 	if err != nil {
 		return err
+	}
+	h.mu.Lock()
+	h.key = hop.addr.Key
+	h.mu.Unlock()
+	if h.twice() {
+		hop.l.Close(link.ErrClosed)
+		return errTwice
 	}
 	ended := make(chan error, 1)
 	if !h.c.background(func(context.Context) {
@@ -146,13 +156,30 @@ func (h *home) once(ctx context.Context, try int) error {
 		return err
 	}
 	h.mu.Lock()
-	h.hop, h.key, h.since, h.err, h.warned = hop, hop.addr.Key, time.Now(), "", false
+	h.hop, h.since, h.err, h.warned = hop, time.Now(), "", false
 	h.mu.Unlock()
 	h.c.cfg.Log.Info("messenger connected", "peer", hop.addr.HostPort)
 	h.c.arrived(hop)
 	err = <-ended
 	h.c.Kick() // the others shall not say that we are there
 	return err
+}
+
+// errTwice: a messenger keeps one connection of a key, so that two to the same one would end each other.
+var errTwice = errors.New("relay: another of the messengers given is the same one")
+
+// twice reports whether another home is connected to the same messenger.
+func (h *home) twice() bool {
+	h.mu.Lock()
+	key := h.key
+	h.mu.Unlock()
+	return slices.ContainsFunc(h.c.homes, func(other *home) bool {
+		if other == h {
+			return false
+		}
+		up := other.up()
+		return up != nil && up.addr.Key == key
+	})
 }
 
 // where is the address for the next try: the configured one, and every second time one that the messenger's own record
