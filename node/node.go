@@ -44,6 +44,7 @@ type Config struct {
 	Routes  Constraint    // on all routes that begin here
 	// Messengers are where the node is at home: others find and reach it there by its key. None: addresses only.
 	Messengers []secure.Addr
+	Punch      Socket       // opens direct ways to peers that a messenger relays to; nil: none. Not used without Connect
 	Unlisted   bool         // the public record at the messengers tells no addresses; nor does that of a node without Connect
 	Network    string       // nodes of another network id cannot talk to us; "" is a network id too
 	Pins       *secure.Pins // keys seen at first contact
@@ -95,6 +96,9 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 			return nil, err
 		}
 		links.Relay, links.Find = n.relay, n.addrsOf
+		if cfg.Punch != nil && cfg.Connect {
+			links.Punch = puncher{Socket: cfg.Punch, n: n}
+		}
 	}
 	if n.links, err = link.Listen(ctx, links); err != nil {
 		return nil, err

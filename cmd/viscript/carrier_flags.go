@@ -8,8 +8,10 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/skycoin/viscript/node"
 	"github.com/skycoin/viscript/node/link"
 	"github.com/skycoin/viscript/node/quic"
+	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/node/websocket"
 )
 
@@ -20,10 +22,15 @@ type carrierFlags struct {
 
 func (c *carrierFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&c.quic, "quic", "", "`HOST:PORT` for QUIC (UDP), which NATs can be punched for; by default where links are taken, or any port if that is in use; `off`: none")
+	f.StringVar(&c.proxy, "proxy", "", "`URL` of the HTTP proxy by which wss:// addresses are reached; by default HTTPS_PROXY of the environment")
+	c.listener(f)
+}
+
+// listener adds the flags of those who only listen.
+func (c *carrierFlags) listener(f *pflag.FlagSet) {
 	f.StringVar(&c.wss, "wss", "", "also listen at `HOST:PORT[/PATH]` for WebSockets over TLS, for those who get out by nothing else")
 	f.StringVar(&c.cert, "wss-cert", "", "certificate `FILE` (PEM) for --wss; by default one is made and thrown away, which is as safe")
 	f.StringVar(&c.key, "wss-key", "", "private key `FILE` (PEM) of --wss-cert")
-	f.StringVar(&c.proxy, "proxy", "", "`URL` of the HTTP proxy by which wss:// addresses are reached; by default HTTPS_PROXY of the environment")
 }
 
 // carrier makes the carrier of a role whose TCP port is at listen; the socket is nil without QUIC.
@@ -50,4 +57,20 @@ func (c *carrierFlags) carrier(listen string, log *slog.Logger) (*link.Several, 
 	}
 	s.Others = append(s.Others, o)
 	return s, socket, nil
+}
+
+// equip gives a node its carriers.
+func (c *carrierFlags) equip(cfg *node.Config, log *slog.Logger) error {
+	s, socket, err := c.carrier(cfg.Listen, log)
+	if err != nil {
+		return err
+	}
+	cfg.Carrier = s
+	if socket != nil {
+		cfg.Punch = socket
+	}
+	if scheme, _, _ := secure.Scheme(cfg.Manager.HostPort); scheme != "" {
+		cfg.Net = s
+	}
+	return nil
 }

@@ -27,7 +27,7 @@ func nodeRole() role {
 		args:  "HOST:PORT NM_ADDR CONNECT APP_PORT [HOSTNAME]",
 		short: "a node of the mesh: links to its neighbours, forwards their traffic, serves the apps on this host",
 		long: `HOST:PORT   where neighbours link to us, such as 0.0.0.0:5000
-NM_ADDR     the node manager's CTRL_ADDR, as [KEY@]HOST:PORT; without KEY the key seen first is kept
+NM_ADDR     the node manager's CTRL_ADDR, as [KEY@]HOST:PORT, or wss://HOST:PORT/PATH of its --wss; without KEY the key seen first is kept
 CONNECT     true: the manager names neighbours; false: only the links of --peer, ours or theirs
 APP_PORT    the loopback port for the apps on this host
 HOSTNAME    our name in the manager's domain`,
@@ -49,7 +49,7 @@ HOSTNAME    our name in the manager's domain`,
 				cfg.Routes, err = routes.constraint()
 			}
 			if err == nil {
-				cfg.Carrier, _, err = carriers.carrier(cfg.Listen, e.log)
+				err = carriers.equip(&cfg, e.log)
 			}
 			if err != nil {
 				return nil, err
@@ -116,7 +116,7 @@ func readPeer(text string, found bool) (secure.Addr, error) {
 func nodeConfig(e roleEnv, args []string, given nodeFlags) (node.Config, error) {
 	cfg := node.Config{Key: e.key, Network: e.network, Pins: e.pins, Log: e.log, Listen: args[0]}
 	var err error
-	if cfg.Manager, err = secure.ParseAddr(args[1]); err != nil {
+	if cfg.Manager, err = secure.ParsePeer(args[1]); err != nil {
 		return cfg, fmt.Errorf("NM_ADDR: %w", err)
 	}
 	if cfg.Connect, err = strconv.ParseBool(args[2]); err != nil {

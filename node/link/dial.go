@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"time"
 
@@ -242,6 +243,11 @@ func (n *Neighbours) dial(ctx context.Context, key identity.PubKey, c Carrier, t
 	if err != nil {
 		return nil, fmt.Errorf("dialing %s: %w", to, err)
 	}
+	return n.greet(ctx, key, nc, c, to)
+}
+
+// greet makes a link of a connection that we dialed. It owns nc.
+func (n *Neighbours) greet(ctx context.Context, key identity.PubKey, nc net.Conn, c Carrier, to string) (*Link, error) {
 	if !n.track(ctx, nc) {
 		return nil, ctx.Err()
 	}

@@ -40,7 +40,7 @@ const (
 )
 
 // Nonce is known to the two ends of one attempt to punch.
-type Nonce [nonceLen]byte
+type Nonce = [nonceLen]byte
 
 // aside is a datagram beside QUIC.
 type aside struct {

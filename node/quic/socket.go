@@ -137,6 +137,15 @@ func (s *Socket) open(udp *net.UDPConn) (*port, error) {
 	return p, nil
 }
 
+// Addr is where the socket is, nil while it is not open.
+func (s *Socket) Addr() net.Addr {
+	p, err := s.opened()
+	if err != nil {
+		return nil
+	}
+	return p.Addr()
+}
+
 // opened is the open port.
 func (s *Socket) opened() (*port, error) {
 	s.mu.Lock()
