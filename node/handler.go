@@ -158,6 +158,7 @@ func (n *Node) moved(here []netip.Addr) {
 	if n.relay != nil {
 		n.relay.Moved(here)
 	}
+	n.kickMapping()
 	n.sessions.Retry()
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/skycoin/viscript/node/forward"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/link"
+	"github.com/skycoin/viscript/node/portmap"
 	"github.com/skycoin/viscript/node/relay"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/node/session"
@@ -63,7 +64,9 @@ type Node struct {
 	manager  *control.Client
 	relay    *relay.Client // nil: no messengers
 	work     work
-	waiting  atomic.Int64 // datagrams that wait for a session
+	mapped   atomic.Pointer[portmap.Mapping] // what the router lets in; nil: nothing
+	remap    chan struct{}                   // the router is to be asked again
+	waiting  atomic.Int64                    // datagrams that wait for a session
 	names    names
 }
 
@@ -72,7 +75,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, log: cfg.Log, table: forward.New()}
+	n := &Node{cfg: cfg, log: cfg.Log, table: forward.New(), remap: make(chan struct{}, 1)}
 	var err error
 	n.manager, err = control.NewClient(control.ClientConfig{
 		Manager: cfg.Manager, Key: cfg.Key, Network: cfg.Network, Pins: cfg.Pins,
@@ -96,7 +99,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 			return nil, err
 		}
 		links.Relay, links.Find = n.relay, n.addrsOf
-		if cfg.Punch != nil && cfg.Connect {
+		if n.punches() {
 			links.Punch = puncher{Socket: cfg.Punch, n: n}
 		}
 	}
@@ -133,6 +136,9 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.apps.Run(ctx) })
 	if n.relay != nil {
 		g.Go(func() error { return n.relay.Run(ctx) })
+	}
+	if n.punches() {
+		g.Go(func() error { return n.keepMapping(ctx) })
 	}
 	g.Go(func() error {
 		<-ctx.Done()

@@ -26,19 +26,27 @@ type Socket interface {
 	Punch(ctx context.Context, nonce [16]byte, addrs []netip.AddrPort, dial bool) (net.Conn, error)
 }
 
+// punches reports whether the node opens direct ways beside links that a messenger relays.
+func (n *Node) punches() bool {
+	return n.cfg.Punch != nil && n.cfg.Connect && len(n.cfg.Messengers) > 0
+}
+
 // puncher implements link.Puncher.
 type puncher struct {
 	Socket
 	n *Node
 }
 
-// Candidates are our addresses as messengers see them, then those of this host.
+// Candidates are our addresses as messengers see them, the one that the router granted, then those of this host.
 func (p puncher) Candidates(ctx context.Context) []netip.AddrPort {
 	at, err := netip.ParseAddrPort(addrText(p.Addr()))
 	if err != nil {
 		return nil
 	}
 	list := p.observed(ctx)
+	if m := p.n.mapped.Load(); m != nil && !slices.Contains(list, m.External) {
+		list = append(list, m.External)
+	}
 	for _, a := range localAddrs(at) {
 		if !slices.Contains(list, a) {
 			list = append(list, a)

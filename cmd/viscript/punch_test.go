@@ -105,3 +105,38 @@ func TestOnlyAProxy(t *testing.T) {
 	f.serve()
 	f.transferred(32<<20, 1e9, func() {})
 }
+
+// natPMP is a router's end of RFC 6886 that grants port 6000.
+const natPMP = `
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("192.168.10.1", 5351))
+while True:
+    b, who = s.recvfrom(2000)
+    if b[0] != 0:
+        s.sendto(bytes([0, 0x80 | b[1], 0, 1, 0, 0, 0, 1]), who)
+    elif b[1] == 0:
+        s.sendto(bytes([0, 0x80, 0, 0, 0, 0, 0, 1, 10, 76, 0, 2]), who)
+    elif b[1] == 1:
+        s.sendto(bytes([0, 0x81, 0, 0, 0, 0, 0, 1]) + b[4:6] + (6000).to_bytes(2, "big") + b[8:12], who)
+`
+
+// TestMappedPort has a router that can be asked for a port: a direct way is found although both NATs are symmetric.
+func TestMappedPort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds of attempts")
+	}
+	f := newNATField(t)
+	for _, r := range []string{"ra", "rb"} {
+		f.in(r, "nft", "flush chain ip nat out; add rule ip nat out oifname mgmt masquerade fully-random")
+	}
+	f.in("ra", "nft", "add chain ip nat in { type nat hook prerouting priority -100; }; "+
+		"add rule ip nat in iifname mgmt udp dport 6000 dnat to 192.168.10.2:5000; add rule ip wall pass iifname mgmt ct status dnat accept")
+	f.run("ra", "router", "python3", "-c", natPMP)
+	f.manage()
+	f.messenger("one", fieldMessenger)
+	began := f.meet()
+	f.awaitSaid("node-a", `msg="the router lets datagrams in" addr=10.76.0.2:6000 carrier=NAT-PMP`, time.Time{})
+	at := f.awaitSaid("node-a", `msg="link up".* carrier=quic`, began)
+	t.Logf("direct %s after the relay", at.Sub(began).Round(time.Millisecond))
+}

@@ -33,7 +33,7 @@ func (s *Socket) Punch(ctx context.Context, nonce Nonce, addrs []netip.AddrPort,
 		for _, a := range addrs {
 			p.send(aside{head: headPunch, nonce: nonce}, a)
 		}
-		if nc := p.struck(ctx, hits, tick.C, dial); nc != nil {
+		if nc := p.struck(ctx, nonce, hits, tick.C, dial); nc != nil {
 			return nc, nil
 		}
 		if ctx.Err() != nil {
@@ -46,11 +46,17 @@ func (s *Socket) Punch(ctx context.Context, nonce Nonce, addrs []netip.AddrPort,
 }
 
 // struck waits for the next time to punch, and connects to where a hit came from.
-func (p *port) struck(ctx context.Context, hits <-chan heard, next <-chan time.Time, dial bool) net.Conn {
+func (p *port) struck(ctx context.Context, nonce Nonce, hits <-chan heard, next <-chan time.Time, dial bool) net.Conn {
 	for {
 		select {
 		case h := <-hits:
-			if !dial || h.head != headHit {
+			if !dial {
+				continue
+			}
+			if h.head == headPunch { // he may come from where he did not know himself to be
+				p.send(aside{head: headPunch, nonce: nonce}, h.from)
+			}
+			if h.head != headHit {
 				continue
 			}
 			if nc, err := p.dial(ctx, net.UDPAddrFromAddrPort(h.from)); err == nil {
