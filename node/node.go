@@ -46,6 +46,7 @@ type Config struct {
 	// Messengers are where the node is at home: others find and reach it there by its key. None: addresses only.
 	Messengers []secure.Addr
 	Punch      Socket       // opens direct ways to peers that a messenger relays to; nil: none. Not used without Connect
+	LAN        bool         // look for nodes of the manager on the same network segment; not used without Connect
 	Unlisted   bool         // the public record at the messengers tells no addresses; nor does that of a node without Connect
 	Network    string       // nodes of another network id cannot talk to us; "" is a network id too
 	Pins       *secure.Pins // keys seen at first contact
@@ -65,8 +66,9 @@ type Node struct {
 	relay    *relay.Client // nil: no messengers
 	work     work
 	mapped   atomic.Pointer[portmap.Mapping] // what the router lets in; nil: nothing
-	remap    chan struct{}                   // the router is to be asked again
-	waiting  atomic.Int64                    // datagrams that wait for a session
+	nearby   nearby
+	remap    chan struct{} // the router is to be asked again
+	waiting  atomic.Int64  // datagrams that wait for a session
 	names    names
 }
 
@@ -76,6 +78,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &Node{cfg: cfg, log: cfg.Log, table: forward.New(), remap: make(chan struct{}, 1)}
+	n.nearby.kick, n.nearby.found = make(chan struct{}, 1), map[identity.PubKey]sighting{}
 	var err error
 	n.manager, err = control.NewClient(control.ClientConfig{
 		Manager: cfg.Manager, Key: cfg.Key, Network: cfg.Network, Pins: cfg.Pins,
@@ -136,6 +139,9 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.apps.Run(ctx) })
 	if n.relay != nil {
 		g.Go(func() error { return n.relay.Run(ctx) })
+	}
+	if n.discovers() {
+		g.Go(func() error { return n.discover(ctx) })
 	}
 	if n.punches() {
 		g.Go(func() error { return n.keepMapping(ctx) })

@@ -56,7 +56,7 @@ var allowed = map[string][]string{
 	"signal/process": {"signal"},
 	"signal/server":  {"signal", "signal/process"},
 
-	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/portmap", "node/relay", "node/secure", "node/session", "node/wire"},
+	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/lan", "node/link", "node/portmap", "node/relay", "node/secure", "node/session", "node/wire"},
 	"node/direct":        {},
 	"node/identity":      {},
 	"node/wire":          {"node/identity"},
@@ -69,6 +69,7 @@ var allowed = map[string][]string{
 	"node/app":           {"node/direct", "node/identity", "node/wire"},
 	"node/apphost":       {"node/app", "node/identity", "node/wire"},
 	"node/control":       {"node/identity", "node/secure", "node/wire"},
+	"node/lan":           {"node/identity"},
 	"node/portmap":       {},
 	"node/quic":          {"node/secure"},
 	"node/websocket":     {"node/link", "node/secure"},

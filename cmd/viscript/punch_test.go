@@ -140,3 +140,17 @@ func TestMappedPort(t *testing.T) {
 	at := f.awaitSaid("node-a", `msg="link up".* carrier=quic`, began)
 	t.Logf("direct %s after the relay", at.Sub(began).Round(time.Millisecond))
 }
+
+// TestNodesNearby has two nodes on one segment, whom the manager names no addresses that answer, find each other there.
+func TestNodesNearby(t *testing.T) {
+	f := newField(t, "a", "b")
+	f.link("a", "b")
+	f.manage()
+	for _, h := range []string{"a", "b"} {
+		// others are told an address where nobody is
+		f.start(h, "node-"+h, "node", "0.0.0.0:5000", fieldManager, "true", "15000", h, "--public", "192.0.2.1:5000")
+	}
+	f.awaitSaid("node-a", `msg="a node nearby".* addr=10.77.1.2:5000`, time.Time{})
+	f.awaitSaid("node-b", `msg="a node nearby".* addr=10.77.1.1:5000`, time.Time{})
+	f.awaitSaid("node-a", `msg="link up".* carrier=tcp`, time.Time{})
+}

@@ -67,13 +67,14 @@ HOSTNAME    our name in the manager's domain`,
 // nodeFlags are what a node is told beside its arguments.
 type nodeFlags struct {
 	peers, public, messengers []string
-	unlisted                  bool
+	unlisted, lan             bool
 }
 
 func (n *nodeFlags) add(f *pflag.FlagSet) {
 	f.StringArrayVar(&n.peers, "peer", nil, "a neighbour to link to, `[KEY@]HOST:PORT`, quic:HOST:PORT or wss://HOST:PORT/PATH with KEY@ before, or KEY alone, which the messenger finds; may be given again")
 	f.StringArrayVar(&n.public, "public", nil, "`HOST:PORT` (or quic:, wss://) under which others reach us, where that is not one of this host's own; may be given again")
 	f.StringArrayVar(&n.messengers, "messenger", nil, "where others find and reach us by our key, `[KEY@]HOST:PORT` (or quic:, wss://); up to four times")
+	f.BoolVar(&n.lan, "lan", true, "announce ourselves on the local network, and link to nodes of the same manager there; not with CONNECT false")
 	f.BoolVar(&n.unlisted, "unlisted", false, "keep our addresses out of the record that the messengers show to everybody")
 }
 
@@ -96,7 +97,7 @@ func (n *nodeFlags) config(cfg *node.Config) error {
 	if len(cfg.Messengers) > relay.MaxMessengers {
 		return fmt.Errorf("--messenger: %d of them; at most %d", len(cfg.Messengers), relay.MaxMessengers)
 	}
-	cfg.Public, cfg.Unlisted = n.public, n.unlisted
+	cfg.Public, cfg.Unlisted, cfg.LAN = n.public, n.unlisted, n.lan
 	return nil
 }
 
