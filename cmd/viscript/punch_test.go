@@ -21,7 +21,7 @@ func (f *field) meet(args ...string) (linked time.Time) {
 }
 
 // TestPunch has two nodes behind NAT punch their way to each other, and carries a download from the relay to the direct way
-// and back.
+// and back. VISCRIPT_PUNCH=BYTES:RATE sets its size and its bytes a second.
 func TestPunch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("half a minute of transfers")
@@ -39,7 +39,13 @@ func TestPunch(t *testing.T) {
 	f.transferred(64<<20, 1e9, func() {})
 
 	t.Log("UDP is cut, and comes back, and is cut")
-	f.transferred(192<<20, 8e6, func() {
+	size, rate := int64(192<<20), 8e6
+	if text := os.Getenv("VISCRIPT_PUNCH"); text != "" {
+		if _, err := fmt.Sscanf(text, "%d:%g", &size, &rate); err != nil {
+			t.Fatalf("VISCRIPT_PUNCH: %v", err)
+		}
+	}
+	f.transferred(size, rate, func() {
 		for range 2 {
 			time.Sleep(2 * time.Second)
 			began := time.Now()
