@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 
 	"github.com/spf13/pflag"
 
@@ -49,6 +50,10 @@ func (c *carrierFlags) carrier(listen string, log *slog.Logger) (*link.Several, 
 	s := &link.Several{First: link.TCP{}, Others: []link.Other{{Carrier: websocket.New(cfg), Scheme: websocket.Scheme, Listen: c.wss}}}
 	if c.quic == "off" {
 		return s, nil, nil
+	}
+	// quic-go would write a line of its own to stderr where the kernel grants less than 7 MiB of buffers.
+	if err := os.Setenv("QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING", "true"); err != nil {
+		return nil, nil, err
 	}
 	socket := quic.New(quic.Config{Log: log})
 	o := link.Other{Carrier: socket, Scheme: quic.Scheme, Listen: c.quic}
