@@ -346,8 +346,8 @@ func TestOneKeyIsFlooded(t *testing.T) {
 
 // TestQuotaOfAPrefix: many keys of one prefix share what it may ask for.
 func TestQuotaOfAPrefix(t *testing.T) {
-	s := newServer(t, func(c *messenger.Config) { c.Quota = room.Quota{PrefixRequests: 0.5, PrefixOpens: 0.5} }) // times 64 on loopback, 10 s at once
-	const asks, allowed = 600, 64 * 0.5 * 10
+	s := newServer(t, func(c *messenger.Config) { c.Quota = room.Quota{PrefixRequests: 0.05} }) // times 64 on loopback, 10 s at once
+	const asks, allowed = 600, 64 * 0.05 * 10
 	served, refused := 0, 0
 	target := newKey(t).Public()
 	var all []*raw
@@ -366,8 +366,8 @@ func TestQuotaOfAPrefix(t *testing.T) {
 		return served+refused == asks
 	})
 	t.Logf("%d lookups by 6 keys: %d served, %d refused", asks, served, refused)
-	if served < allowed/2 || served > allowed*3/2 {
-		t.Errorf("%d of %d served, want about %d", served, asks, int(allowed))
+	if served < allowed || served > asks/2 { // 3 a second grow back
+		t.Errorf("%d of %d served, want %d and a few", served, asks, int(allowed))
 	}
 }
 
@@ -414,7 +414,7 @@ func TestEnumeration(t *testing.T) {
 		return served+x.code(relay.CodeBusy) == asked
 	})
 	t.Logf("%d of %d pages were served at once, %d records", served, asked, served*relay.MaxFound)
-	if served > 30 {
+	if served > asked*6/10 { // one a second more
 		t.Errorf("%d pages were served", served)
 	}
 }

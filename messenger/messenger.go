@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"time"
@@ -32,7 +33,7 @@ const (
 // Config says who a messenger is.
 type Config struct {
 	Listen  string // HOST:PORT; port 0 picks one
-	Public  string // HOST:PORT under which others reach us; "": where we listen
+	Public  string // HOST:PORT under which others reach us; "": where we listen, if that is one address
 	Dir     string // state folder, for this messenger alone
 	Network string
 	Key     *identity.Key
@@ -145,7 +146,7 @@ func (m *Messenger) record(now time.Time) protocol.Record {
 		at = m.ln.Addr().String()
 	}
 	rec := protocol.Record{Issued: now, Expires: now.Add(protocol.Life), Services: []protocol.Service{{Type: protocol.TypeMessenger}}}
-	if a, err := secure.ParsePeer(at); err == nil {
+	if a, err := secure.ParsePeer(at); err == nil && !everywhere(a.HostPort) {
 		rec.Addrs = []string{a.HostPort}
 		rec.Homes = []secure.Addr{{Key: m.Key(), HostPort: a.HostPort}}
 	}
@@ -154,6 +155,12 @@ func (m *Messenger) record(now time.Time) protocol.Record {
 	rec.Seq = m.seq
 	m.mu.Unlock()
 	return rec.Sign(m.cfg.Key, m.cfg.Network)
+}
+
+// everywhere reports whether an address is that of all interfaces, which tells others nothing.
+func everywhere(hostport string) bool {
+	ap, err := netip.ParseAddrPort(hostport)
+	return err == nil && ap.Addr().IsUnspecified()
 }
 
 // Clients lists who is connected.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -419,4 +420,27 @@ func TestOneMessengerTwice(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// TestListenEverywhere: a messenger without a public address does not tell others to look at all interfaces of their own.
+func TestListenEverywhere(t *testing.T) {
+	for _, at := range []string{"0.0.0.0:0", "[::]:0"} {
+		s := newServer(t, func(c *messenger.Config) { c.Listen = at })
+		eventually(t, "its record", func() bool { return len(s.m.Records()) == 1 })
+		if r := s.m.Records()[0]; len(r.Addrs) != 0 || len(r.Homes) != 0 || !r.Has(relay.TypeMessenger, nil) {
+			t.Errorf("%s: %+v", at, r)
+		}
+	}
+	s := newServer(t, func(c *messenger.Config) { c.Listen, c.Public = "0.0.0.0:0", "messenger.example:5998" })
+	a := newClient(t, func(c *relay.Config) {
+		c.Messengers = []secure.Addr{{Key: s.m.Key(), HostPort: strings.Replace(s.m.Addr().String(), "[::]", "127.0.0.1", 1)}}
+	})
+	eventually(t, "the public address in a client's record", func() bool {
+		for _, r := range s.m.Records() {
+			if r.Key == a.key.Public() {
+				return len(r.Homes) == 1 && r.Homes[0].HostPort == "messenger.example:5998"
+			}
+		}
+		return false
+	})
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/pflag"
 
 	"github.com/skycoin/viscript/messenger"
+	"github.com/skycoin/viscript/messenger/relay"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/signal"
 )
@@ -15,6 +17,7 @@ func messengerRole() role {
 	var public string
 	var peers []string
 	var carriers carrierFlags
+	var rate, prefixRate float64
 	return role{
 		name: "messenger", links: []string{"meshnet-run-messenger"},
 		args:  "HOST:PORT",
@@ -26,11 +29,17 @@ Messengers that name each other with --peer know the same records.`,
 		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] },
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&public, "public", "", "`HOST:PORT` under which others reach us, where that is not the one we listen on")
+			f.Float64Var(&rate, "rate", 0, "`MB/s` that are relayed for one key; 0: no limit")
+			f.Float64Var(&prefixRate, "prefix-rate", 0, "`MB/s` that are relayed for all keys of one network, IPv4 /24 or IPv6 /56; 0: no limit")
 			f.StringArrayVar(&peers, "peer", nil, "another messenger to exchange records with, `KEY@HOST:PORT`; may be given again")
 			carriers.add(f)
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
 			cfg := messenger.Config{Listen: args[0], Dir: e.dir, Network: e.network, Key: e.key, Log: e.log}
+			if rate < 0 || prefixRate < 0 {
+				return nil, errors.New("--rate and --prefix-rate: want MB/s, or 0 for no limit")
+			}
+			cfg.Quota = relay.Quota{Bytes: rate * 1e6, PrefixBytes: prefixRate * 1e6}
 			if public != "" {
 				a, err := secure.ParsePeer(public)
 				if err != nil {

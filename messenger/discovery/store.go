@@ -131,6 +131,20 @@ func (s *store) flush() error {
 	if len(changes) == 0 {
 		return nil
 	}
+	err := s.write(changes)
+	if err != nil {
+		s.mu.Lock()
+		for k, v := range changes {
+			if _, newer := s.pending[k]; !newer {
+				s.pending[k] = v // with the next change
+			}
+		}
+		s.mu.Unlock()
+	}
+	return err
+}
+
+func (s *store) write(changes map[identity.PubKey][]byte) error {
 	return s.db.Update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucket())
 		for k, v := range changes {

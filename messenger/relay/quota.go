@@ -24,9 +24,9 @@ type Quota struct {
 
 const (
 	localFactor = 64
-	burstTime   = 10 // seconds of a prefix's rate
-	keysBack    = 85 * time.Minute // for all of a prefix's keys to be allowed anew: longer than a record lives
-	longestNap  = 100 * time.Millisecond
+	burstTime   = 10                    // seconds of a prefix's rate
+	keysBack    = 85 * time.Minute      // for all of a prefix's keys to be allowed anew: longer than a record lives
+	longestNap  = time.Second           // a client waits three for the answer to a ping
 	quantumTime = 50 * time.Millisecond // of a byte rate, at once
 )
 
@@ -138,7 +138,7 @@ func (q *quotas) mayOpen(from, to *limits) bool {
 	return from.opens.AllowN(now, 1) && from.share.opens.AllowN(now, 1) && to.taken.AllowN(now, 1)
 }
 
-// spend waits until n bytes may pass; that holds up only who sends them, and his pings for a tenth of a second at most.
+// spend waits until n bytes may pass; that holds up only who sends them, and his pings for a second at most: below 64 KiB a second a rate is not kept.
 func (l *limits) spend(n int) {
 	var wait time.Duration
 	now := time.Now()

@@ -99,34 +99,48 @@ func explained(l *Link, why error) *Link {
 
 // outlive waits until a link to a peer closes; beside a relayed one it tries the peer's addresses now and then.
 func (n *Neighbours) outlive(ctx context.Context, k *keeper, key identity.PubKey, l *Link) error {
-	pause := firstImprove
-	for try := 0; ; try++ {
-		var again <-chan time.Time
-		timer := time.NewTimer(pause)
-		if l.relayed {
-			again = timer.C
-		}
+	if !l.relayed {
 		select {
 		case <-l.Done():
 		case <-ctx.Done():
-		case <-again:
-			pause = min(2*pause, maxImprove)
-			if better := n.improve(ctx, k, key, try); better != nil {
-				timer.Stop()
-				n.mu.Lock()
-				k.relayed = false
-				n.mu.Unlock()
-				return n.carry(better)
-			}
-			continue
 		}
-		timer.Stop()
 		return nil
+	}
+	pause := firstImprove
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for try := 0; ; try++ {
+		select {
+		case <-l.Done():
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-k.kick: // this host or the peer has moved
+			pause = firstImprove
+		case <-timer.C:
+			pause = min(2*pause, maxImprove)
+		}
+		if better := n.improve(ctx, k, key, l, try); better != nil {
+			n.mu.Lock()
+			k.relayed = false
+			n.mu.Unlock()
+			return n.carry(better)
+		}
+		timer.Reset(pause)
 	}
 }
 
-// improve dials a peer at an address, nil if that does not answer.
-func (n *Neighbours) improve(ctx context.Context, k *keeper, key identity.PubKey, try int) *Link {
+// improve dials a peer at an address while the relayed link l lives, nil if that does not answer.
+func (n *Neighbours) improve(ctx context.Context, k *keeper, key identity.PubKey, l *Link, try int) *Link {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n.background(func() {
+		select {
+		case <-l.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	n.mu.Lock()
 	addrs := slices.Clone(k.Addrs)
 	n.mu.Unlock()
@@ -137,10 +151,10 @@ func (n *Neighbours) improve(ctx context.Context, k *keeper, key identity.PubKey
 		return nil
 	}
 	addr := addrs[try%len(addrs)]
-	l, err := n.dial(ctx, key, n.cfg.Carrier, addr)
+	better, err := n.dial(ctx, key, n.cfg.Carrier, addr)
 	if err != nil {
 		n.cfg.Log.Debug("no direct way yet", "peer", key.Short(), "addr", addr, "err", err)
 		return nil
 	}
-	return l
+	return better
 }

@@ -164,3 +164,37 @@ func TestNeitherWay(t *testing.T) {
 		}
 	})
 }
+
+// TestRelayDiesWhileAnAddressIsTried: the next link does not wait for the address that swallows the dial.
+func TestRelayDiesWhileAnAddressIsTried(t *testing.T) {
+	inPair(t, func(t *testing.T, p *twoWays) {
+		p.direct.Cut(true)
+		p.a.AddPeer(p.b.addr())
+		p.carrier(t, "relay")
+		time.Sleep(firstImprove + 100*time.Millisecond) // of the 3 s that a dial may take
+		l := p.a.Link(p.b.key.Public())
+		l.Abort()
+		began := time.Now()
+		eventually(t, "another link", func() bool { now := p.a.Link(p.b.key.Public()); return now != nil && now != l })
+		if took := time.Since(began); took > 500*time.Millisecond {
+			t.Errorf("linked again after %s", took)
+		}
+	})
+}
+
+// TestMoveTriesAddresses: a host that has moved tries a peer's address at once, however long it has gone without.
+func TestMoveTriesAddresses(t *testing.T) {
+	inPair(t, func(t *testing.T, p *twoWays) {
+		p.direct.Cut(true)
+		p.a.AddPeer(p.b.addr())
+		p.carrier(t, "relay")
+		time.Sleep(10 * time.Minute)
+		p.direct.Cut(false)
+		moved := time.Now()
+		p.a.moved(nil)
+		p.carrier(t, "memory")
+		if took := time.Since(moved); took > 4*time.Second { // one dial may be under way
+			t.Errorf("direct after %s", took)
+		}
+	})
+}

@@ -312,7 +312,7 @@ func (h *hop) message(payload []byte) {
 		h.welcomedWith(body)
 	case k == KindChanged:
 		if rec, err := ParseRecord(body); err == nil {
-			h.c.changed(h, rec)
+			h.c.changed(rec)
 		}
 	}
 }

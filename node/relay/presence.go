@@ -232,8 +232,8 @@ func (c *Client) watchAt(ctx context.Context, h *hop) {
 }
 
 // changed takes a record that a messenger sends by itself.
-func (c *Client) changed(_ *hop, rec Record) {
-	if rec.Verify(c.cfg.Network) != nil {
+func (c *Client) changed(rec Record) {
+	if !c.interested(rec) || rec.Verify(c.cfg.Network) != nil { // what nobody asked for costs no signature
 		return
 	}
 	if c.cfg.Follow != nil {
@@ -252,6 +252,21 @@ func (c *Client) changed(_ *hop, rec Record) {
 	if news && c.cfg.Changed != nil {
 		c.cfg.Changed(rec)
 	}
+}
+
+// interested reports whether a record is one that we asked for and do not have.
+func (c *Client) interested(rec Record) bool {
+	if c.cfg.Follow != nil {
+		return true
+	}
+	c.mu.Lock()
+	news := slices.Contains(c.watched, rec.Key) && rec.Seq > c.known[rec.Key].Seq
+	c.mu.Unlock()
+	return news || slices.ContainsFunc(c.homes, func(h *home) bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.key == rec.Key
+	})
 }
 
 // homesOf are the messengers of another key at which we are not at home.
