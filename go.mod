@@ -3,6 +3,7 @@ module github.com/skycoin/viscript
 go 1.26.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/creack/pty v1.1.24
 	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1
 	github.com/flynn/noise v1.1.0
@@ -12,6 +13,7 @@ require (
 	github.com/go-gl/glfw/v3.3/glfw v0.0.0-20260823155953-d41da22a9587
 	github.com/google/nftables v0.3.0
 	github.com/hajimehoshi/bitmapfont/v3 v3.2.0
+	github.com/quic-go/quic-go v0.65.0
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/skycoin/skycoin v0.28.0
 	github.com/spf13/cobra v1.10.2

@@ -146,7 +146,7 @@ func (m *Messenger) record(now time.Time) protocol.Record {
 		at = m.ln.Addr().String()
 	}
 	rec := protocol.Record{Issued: now, Expires: now.Add(protocol.Life), Services: []protocol.Service{{Type: protocol.TypeMessenger}}}
-	if a, err := secure.ParseAddr(at); err == nil && !everywhere(a.HostPort) {
+	if a, err := secure.ParsePeer(at); err == nil && !everywhere(a.HostPort) {
 		rec.Addrs = []string{a.HostPort}
 		rec.Homes = []secure.Addr{{Key: m.Key(), HostPort: a.HostPort}}
 	}

@@ -103,8 +103,7 @@ func (h handler) Neighbours(_ context.Context, list []control.Neighbour) {
 	for i, p := range list {
 		peers[i] = link.Peer{Key: p.Key, Addrs: p.Addrs}
 	}
-	h.n.links.SetNamed(peers)
-	h.n.watchPeers(peers)
+	h.n.setNamed(peers)
 }
 
 // lay has the manager lay a route and returns the path at its end; it is session.Config.Lay.
@@ -158,6 +157,8 @@ func (n *Node) moved(here []netip.Addr) {
 	if n.relay != nil {
 		n.relay.Moved(here)
 	}
+	n.kickMapping()
+	n.lookAround()
 	n.sessions.Retry()
 }
 

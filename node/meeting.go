@@ -23,8 +23,11 @@ func (n *Node) newRelay() (*relay.Client, error) {
 		Key: n.cfg.Key, Network: n.cfg.Network, Messengers: n.cfg.Messengers, Pins: n.cfg.Pins, Self: n.presence, Changed: n.appeared,
 		Log: n.cfg.Log,
 	}
-	if n.cfg.Net != nil {
+	switch {
+	case n.cfg.Net != nil:
 		cfg.Dial = n.cfg.Net.Dial
+	case n.cfg.Carrier != nil:
+		cfg.Dial = n.cfg.Carrier.Dial
 	}
 	return relay.NewClient(cfg)
 }
@@ -33,7 +36,7 @@ func (n *Node) newRelay() (*relay.Client, error) {
 func (n *Node) presence() (r relay.Record) {
 	if n.cfg.Connect && !n.cfg.Unlisted {
 		for _, a := range *n.addrs.Load() {
-			if at, err := secure.ParseAddr(a); err == nil {
+			if at, err := secure.ParsePeer(a); err == nil {
 				r.Addrs = append(r.Addrs, at.HostPort)
 			}
 		}

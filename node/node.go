@@ -25,6 +25,7 @@ import (
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/link"
 	"github.com/skycoin/viscript/node/mark"
+	"github.com/skycoin/viscript/node/portmap"
 	"github.com/skycoin/viscript/node/relay"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/node/session"
@@ -45,6 +46,8 @@ type Config struct {
 	Routes  Constraint    // on all routes that begin here
 	// Messengers are where the node is at home: others find and reach it there by its key. None: addresses only.
 	Messengers []secure.Addr
+	Punch      Socket       // opens direct ways to peers that a messenger relays to; nil: none. Not used without Connect
+	LAN        bool         // look for nodes of the manager on the same network segment; not used without Connect
 	Unlisted   bool         // the public record at the messengers tells no addresses; nor does that of a node without Connect
 	Network    string       // nodes of another network id cannot talk to us; "" is a network id too
 	Pins       *secure.Pins // keys seen at first contact
@@ -63,7 +66,10 @@ type Node struct {
 	manager  *control.Client
 	relay    *relay.Client // nil: no messengers
 	work     work
-	waiting  atomic.Int64 // datagrams that wait for a session
+	mapped   atomic.Pointer[portmap.Mapping] // what the router lets in; nil: nothing
+	nearby   nearby
+	remap    chan struct{} // the router is to be asked again
+	waiting  atomic.Int64  // datagrams that wait for a session
 	names    names
 }
 
@@ -72,7 +78,8 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, log: cfg.Log, table: forward.New()}
+	n := &Node{cfg: cfg, log: cfg.Log, table: forward.New(), remap: make(chan struct{}, 1)}
+	n.nearby.kick, n.nearby.found = make(chan struct{}, 1), map[identity.PubKey]sighting{}
 	var err error
 	n.manager, err = control.NewClient(control.ClientConfig{
 		Manager: cfg.Manager, Key: cfg.Key, Network: cfg.Network, Pins: cfg.Pins,
@@ -96,6 +103,9 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 			return nil, err
 		}
 		links.Relay, links.Find = n.relay, n.addrsOf
+		if n.punches() {
+			links.Punch = puncher{Socket: cfg.Punch, n: n}
+		}
 	}
 	if n.links, err = link.Listen(ctx, links); err != nil {
 		return nil, err
@@ -130,6 +140,12 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.apps.Run(ctx) })
 	if n.relay != nil {
 		g.Go(func() error { return n.relay.Run(ctx) })
+	}
+	if n.discovers() {
+		g.Go(func() error { return n.discover(ctx) })
+	}
+	if n.punches() {
+		g.Go(func() error { return n.keepMapping(ctx) })
 	}
 	g.Go(func() error {
 		<-ctx.Done()

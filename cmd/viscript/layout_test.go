@@ -74,7 +74,7 @@ var allowed = map[string][]string{
 	"signal/process": {"signal"},
 	"signal/server":  {"signal", "signal/process"},
 
-	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/mark", "node/relay", "node/secure", "node/session", "node/wire"},
+	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/lan", "node/link", "node/mark", "node/portmap", "node/relay", "node/secure", "node/session", "node/wire"},
 	"node/direct":        {},
 	"node/mark":          {},
 	"node/identity":      {},
@@ -91,6 +91,10 @@ var allowed = map[string][]string{
 	"node/app":           {"node/direct", "node/identity", "node/packet", "node/tunnel", "node/wire"},
 	"node/apphost":       {"node/app", "node/identity", "node/packet", "node/tunnel", "node/wire"},
 	"node/control":       {"node/identity", "node/mark", "node/secure", "node/wire"},
+	"node/lan":           {"node/identity"},
+	"node/portmap":       {"node/mark"},
+	"node/quic":          {"node/mark", "node/secure"},
+	"node/websocket":     {"node/link", "node/secure"},
 	"node/relay":         {"node/identity", "node/link", "node/secure", "node/wire"},
 }
 

@@ -89,7 +89,7 @@ func TestNAT(t *testing.T) {
 	f.messenger("one", fieldMessenger)
 	f.messenger("two", fieldMessenger2)
 	for _, h := range []string{"a", "b"} {
-		f.start(h, "node-"+h, "node", "0.0.0.0:5000", fieldManager, "true", "15000", h, "--messenger", fieldMessenger, "--messenger", fieldMessenger2)
+		f.start(h, "node-"+h, "node", "0.0.0.0:5000", fieldManager, "true", "15000", h, "--messenger", fieldMessenger, "--messenger", fieldMessenger2, "--quic", "off")
 	}
 	var ready time.Time
 	for _, h := range []string{"a", "b"} {

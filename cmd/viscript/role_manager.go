@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/pflag"
+
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/nodemanager"
 	"github.com/skycoin/viscript/nodemanager/tracker"
@@ -37,6 +39,7 @@ func trackerRole() role {
 
 func managerRole() role {
 	var join joinOptions
+	var carriers carrierFlags
 	return role{
 		name: "nodemanager", links: []string{"meshnet-run-nm", "meshnet-nm"},
 		args:  "DOMAIN CTRL_ADDR APPTRACKER_ADDR",
@@ -44,7 +47,11 @@ func managerRole() role {
 		long: `DOMAIN           domain of the nodes' names: node0.DOMAIN is the node whose HOSTNAME is node0
 CTRL_ADDR        HOST:PORT where nodes reach us
 APPTRACKER_ADDR  the app tracker, as [KEY@]HOST:PORT; without KEY the key seen first is kept`,
-		count: [2]int{3, 3}, instance: func(args []string) string { return args[0] }, flags: join.flags,
+		count: [2]int{3, 3}, instance: func(args []string) string { return args[0] },
+		flags: func(f *pflag.FlagSet) {
+			join.flags(f)
+			carriers.listener(f)
+		},
 		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
 			at, err := secure.ParseAddr(args[2])
 			if err != nil {
@@ -54,9 +61,16 @@ APPTRACKER_ADDR  the app tracker, as [KEY@]HOST:PORT; without KEY the key seen f
 			if err != nil {
 				return nil, err
 			}
-			m, err := nodemanager.New(nodemanager.Config{
+			cfg := nodemanager.Config{
 				Domain: args[0], Listen: args[1], Tracker: at, Dir: e.dir, Network: e.network, Key: e.key, Join: policy, Log: e.log,
-			})
+			}
+			if carriers.wss != "" {
+				carriers.quic = "off"
+				if cfg.Net, _, err = carriers.carrier("", e.log); err != nil {
+					return nil, err
+				}
+			}
+			m, err := nodemanager.New(cfg)
 			if err != nil {
 				return nil, err
 			}

@@ -16,6 +16,7 @@ import (
 func messengerRole() role {
 	var public string
 	var peers []string
+	var carriers carrierFlags
 	var rate, prefixRate float64
 	return role{
 		name: "messenger", links: []string{"meshnet-run-messenger"},
@@ -31,6 +32,7 @@ Messengers that name each other with --peer know the same records.`,
 			f.Float64Var(&rate, "rate", 0, "`MB/s` that are relayed for one key; 0: no limit")
 			f.Float64Var(&prefixRate, "prefix-rate", 0, "`MB/s` that are relayed for all keys of one network, IPv4 /24 or IPv6 /56; 0: no limit")
 			f.StringArrayVar(&peers, "peer", nil, "another messenger to exchange records with, `KEY@HOST:PORT`; may be given again")
+			carriers.add(f)
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
 			cfg := messenger.Config{Listen: args[0], Dir: e.dir, Network: e.network, Key: e.key, Log: e.log}
@@ -39,14 +41,14 @@ Messengers that name each other with --peer know the same records.`,
 			}
 			cfg.Quota = relay.Quota{Bytes: rate * 1e6, PrefixBytes: prefixRate * 1e6}
 			if public != "" {
-				a, err := secure.ParseAddr(public)
+				a, err := secure.ParsePeer(public)
 				if err != nil {
 					return nil, fmt.Errorf("--public: %w", err)
 				}
 				cfg.Public = a.HostPort
 			}
 			for _, p := range peers {
-				a, err := secure.ParseAddr(p)
+				a, err := secure.ParsePeer(p)
 				if err == nil && a.Key.IsZero() {
 					err = fmt.Errorf("address %q: want KEY@HOST:PORT", p)
 				}
@@ -55,6 +57,11 @@ Messengers that name each other with --peer know the same records.`,
 				}
 				cfg.Peers = append(cfg.Peers, a)
 			}
+			carrier, _, err := carriers.carrier(cfg.Listen, e.log)
+			if err != nil {
+				return nil, err
+			}
+			cfg.Net = carrier
 			m, err := messenger.New(cfg)
 			if err != nil {
 				return nil, err

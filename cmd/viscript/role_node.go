@@ -23,12 +23,13 @@ import (
 func nodeRole() role {
 	var given nodeFlags
 	var routes routeFlags
+	var carriers carrierFlags
 	return role{
 		name: "node", links: []string{"meshnet-run-node"},
 		args:  "HOST:PORT NM_ADDR CONNECT APP_PORT [HOSTNAME]",
 		short: "a node of the mesh: links to its neighbours, forwards their traffic, serves the apps on this host",
 		long: `HOST:PORT   where neighbours link to us, such as 0.0.0.0:5000
-NM_ADDR     the node manager's CTRL_ADDR, as [KEY@]HOST:PORT; without KEY the key seen first is kept
+NM_ADDR     the node manager's CTRL_ADDR, as [KEY@]HOST:PORT, or wss://HOST:PORT/PATH of its --wss; without KEY the key seen first is kept
 CONNECT     true: the manager names neighbours; false: only the links of --peer, ours or theirs
 APP_PORT    the loopback port for the apps on this host
 HOSTNAME    our name in the manager's domain`,
@@ -36,6 +37,7 @@ HOSTNAME    our name in the manager's domain`,
 		flags: func(f *pflag.FlagSet) {
 			given.add(f)
 			routes.add(f)
+			carriers.add(f)
 		},
 		instance: func(args []string) string {
 			if len(args) > 4 {
@@ -47,6 +49,9 @@ HOSTNAME    our name in the manager's domain`,
 			cfg, err := nodeConfig(e, args, given)
 			if err == nil {
 				cfg.Routes, err = routes.constraint()
+			}
+			if err == nil {
+				err = carriers.equip(&cfg, e.log)
 			}
 			if err != nil {
 				return nil, err
@@ -64,13 +69,14 @@ HOSTNAME    our name in the manager's domain`,
 // nodeFlags are what a node is told beside its arguments.
 type nodeFlags struct {
 	peers, public, messengers []string
-	unlisted                  bool
+	unlisted, lan             bool
 }
 
 func (n *nodeFlags) add(f *pflag.FlagSet) {
-	f.StringArrayVar(&n.peers, "peer", nil, "a neighbour to link to, `[KEY@]HOST:PORT`, or KEY alone, which the messenger finds; may be given again")
-	f.StringArrayVar(&n.public, "public", nil, "`HOST:PORT` under which others reach us, where that is not one of this host's own; may be given again")
-	f.StringArrayVar(&n.messengers, "messenger", nil, "where others find and reach us by our key, `[KEY@]HOST:PORT`; up to four times")
+	f.StringArrayVar(&n.peers, "peer", nil, "a neighbour to link to, `[KEY@]HOST:PORT`, quic:HOST:PORT or wss://HOST:PORT/PATH with KEY@ before, or KEY alone, which the messenger finds; may be given again")
+	f.StringArrayVar(&n.public, "public", nil, "`HOST:PORT` (or quic:, wss://) under which others reach us, where that is not one of this host's own; may be given again")
+	f.StringArrayVar(&n.messengers, "messenger", nil, "where others find and reach us by our key, `[KEY@]HOST:PORT` (or quic:, wss://); up to four times")
+	f.BoolVar(&n.lan, "lan", true, "announce ourselves on the local network, and link to nodes of the same manager there; not with CONNECT false")
 	f.BoolVar(&n.unlisted, "unlisted", false, "keep our addresses out of the record that the messengers show to everybody")
 }
 
@@ -84,7 +90,7 @@ func (n *nodeFlags) config(cfg *node.Config) error {
 		cfg.Peers = append(cfg.Peers, a)
 	}
 	for _, m := range n.messengers {
-		a, err := secure.ParseAddr(m)
+		a, err := secure.ParsePeer(m)
 		if err != nil {
 			return fmt.Errorf("--messenger: %w", err)
 		}
@@ -93,7 +99,7 @@ func (n *nodeFlags) config(cfg *node.Config) error {
 	if len(cfg.Messengers) > relay.MaxMessengers {
 		return fmt.Errorf("--messenger: %d of them; at most %d", len(cfg.Messengers), relay.MaxMessengers)
 	}
-	cfg.Public, cfg.Unlisted = n.public, n.unlisted
+	cfg.Public, cfg.Unlisted, cfg.LAN = n.public, n.unlisted, n.lan
 	return nil
 }
 
@@ -101,7 +107,7 @@ func (n *nodeFlags) config(cfg *node.Config) error {
 func readPeer(text string, found bool) (secure.Addr, error) {
 	key, err := identity.ParseHex(text)
 	if err != nil {
-		return secure.ParseAddr(text)
+		return secure.ParsePeer(text)
 	}
 	if !found {
 		return secure.Addr{}, errors.New("a key without an address needs a --messenger that knows it")
@@ -113,7 +119,7 @@ func readPeer(text string, found bool) (secure.Addr, error) {
 func nodeConfig(e roleEnv, args []string, given nodeFlags) (node.Config, error) {
 	cfg := node.Config{Key: e.key, Network: e.network, Pins: e.pins, Log: e.log, Listen: args[0]}
 	var err error
-	if cfg.Manager, err = secure.ParseAddr(args[1]); err != nil {
+	if cfg.Manager, err = secure.ParsePeer(args[1]); err != nil {
 		return cfg, fmt.Errorf("NM_ADDR: %w", err)
 	}
 	if cfg.Connect, err = strconv.ParseBool(args[2]); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -20,7 +21,7 @@ const headerLen = 1 + 1 + 4
 const (
 	MaxNameLen    = 253 // a name with its domain, as in DNS
 	MaxLabelLen   = 63  // one part of a name; a type of app
-	MaxAddrLen    = MaxNameLen + 1 + 5
+	MaxAddrLen    = secure.MaxPeerLen
 	MaxAddrs      = 16
 	MaxLinks      = 512 // links in one report; a node with more reports the first ones
 	MaxVia        = 8

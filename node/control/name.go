@@ -1,10 +1,14 @@
 package control
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/skycoin/viscript/node/secure"
+	"github.com/skycoin/viscript/node/wire"
 )
 
 // CheckLabel tells what is wrong with a name of one part: 1 to 63 letters, digits, '-'
@@ -41,13 +45,21 @@ func CheckName(s string) error {
 // FoldName is the form in which names are compared: ASCII lower case.
 func FoldName(s string) string { return strings.ToLower(s) }
 
-// CanonicalAddr checks HOST:PORT and returns the one form in which it is compared:
+// CanonicalAddr checks HOST:PORT, quic:HOST:PORT or wss://HOST:PORT/PATH and returns the one form in which it is compared:
 // addresses as netip prints them, names in lower case. Refused: port 0, the unspecified
 // address, zones, an empty host.
 func CanonicalAddr(s string) (string, error) {
 	if len(s) > MaxAddrLen {
 		return "", malformed("an address of %d characters, want at most %d", len(s), MaxAddrLen)
 	}
+	at, err := secure.Place(s, canonicalHostPort)
+	if err != nil && !errors.Is(err, wire.ErrMalformed) {
+		err = malformed("address %.200q: %v", s, err)
+	}
+	return at, err
+}
+
+func canonicalHostPort(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
 		return "", malformed("address %q, want HOST:PORT", s)

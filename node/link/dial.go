@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"time"
 
@@ -236,13 +237,18 @@ func (n *Neighbours) keyOf(ctx context.Context, hostport string) (identity.PubKe
 
 // dial makes a link over a carrier; to is what its Dial takes.
 func (n *Neighbours) dial(ctx context.Context, key identity.PubKey, c Carrier, to string) (*Link, error) {
-	began := time.Now()
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
 	nc, err := c.Dial(dialing, to)
 	cancel()
 	if err != nil {
 		return nil, fmt.Errorf("dialing %s: %w", to, err)
 	}
+	return n.greet(ctx, key, nc, c, to)
+}
+
+// greet makes a link of a connection that we dialed. It owns nc.
+func (n *Neighbours) greet(ctx context.Context, key identity.PubKey, nc net.Conn, c Carrier, to string) (*Link, error) {
+	began := time.Now()
 	if !n.track(ctx, nc) {
 		return nil, ctx.Err()
 	}

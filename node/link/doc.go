@@ -1,7 +1,7 @@
 // Package link keeps a node's neighbours: one encrypted record pipe to each.
 //
 // A link is an ordered, reliable stream of the records of package wire over some
-// [Carrier] (TCP here), after the handshake of package secure. Both ends count
+// [Carrier] (TCP here; [Several] chooses by the address), after the handshake of package secure. Both ends count
 // records; after 2^24 of them in one direction both derive the next key. Records of route 0 are
 // the link's own.
 //
@@ -32,6 +32,11 @@
 // [Neighbours] dials configured peers, with backoff, and those the node was told of, accepts
 // what comes in, and keeps one link a neighbour: when both ends dialed within three seconds, the one that
 // the lower key dialed stays, and both ends know that without a word; otherwise the newer one stays.
+//
+// # Punching
+//
+// Beside a link by Config.Relay the two ends agree, by records LinkCall of that link, to open a direct way ([Puncher]); call.go has the bytes.
+// The one that dialed the relayed link calls, and the one with the lower key dials the direct one.
 //
 // What strangers can cost: 1024 half-open connections of about 20 KiB, of them 128 from one IPv4 /24 or IPv6
 // /56 (see secure.Guard); 1024 links, which hold a few KiB each while nothing crosses them.

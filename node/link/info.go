@@ -13,7 +13,7 @@ import (
 type Info struct {
 	Peer      identity.PubKey `json:"peer"`
 	Carrier   string          `json:"carrier"`
-	Why       string          `json:"why,omitempty"` // it is relayed: what was tried before, for people
+	Why       string          `json:"why,omitempty"` // it is relayed, or punched: what was tried, for people
 	Addr      string          `json:"addr"`          // the neighbour's
 	Local     string          `json:"local"`         // ours
 	Dialed    bool            `json:"dialed"`
@@ -131,8 +131,12 @@ func (l *Link) Info() Info {
 	l.out.mu.Lock()
 	waited := l.out.q.waited
 	l.out.mu.Unlock()
+	why := l.why
+	if tried := l.tried.Load(); tried != nil {
+		why += *tried
+	}
 	return Info{
-		Peer: l.peer, Carrier: l.carrier, Why: l.why, Addr: l.nc.RemoteAddr().String(), Local: l.nc.LocalAddr().String(),
+		Peer: l.peer, Carrier: l.carrier, Why: why, Addr: l.nc.RemoteAddr().String(), Local: l.nc.LocalAddr().String(),
 		Dialed: l.dialer, Since: l.since, RTT: l.RTT(), Jitter: l.Jitter(), Loss: l.meter.loss.Load(),
 		Capacity: l.meter.capacity.Load(), SentBytes: l.sentBytes.Load(), RecvBytes: l.recvBytes.Load(),
 		Queued: l.Queued(), Waited: waited,

@@ -52,20 +52,23 @@ type Evicter interface {
 
 // Link is one encrypted record pipe to a neighbour. Send methods are safe for concurrent use.
 type Link struct {
-	peer    identity.PubKey
-	dialer  bool // we dialed
-	carrier string
-	relayed bool   // through a third party, by Config.Relay
-	why     string // for people: why it is relayed; set before run
-	passive bool   // does not ping: Tend looks after it
-	nc      net.Conn
-	since   time.Time
-	began   time.Time // when it was dialed or accepted: its handshake may have taken long
-	recv    Receiver  // guarded by out.mu where others than the reading goroutine ask
-	opener  ratchet
-	in      reader
-	out     sender
-	meter   meter
+	peer     identity.PubKey
+	dialer   bool // we dialed
+	carrier  string
+	relayed  bool                   // through a third party, by Config.Relay
+	why      string                 // for people: why it is relayed; set before run
+	tried    atomic.Pointer[string] // for people: what was tried to have a direct one; nil: nothing
+	punching atomic.Bool            // an attempt is under way
+	calls    chan call              // to who punches; nil: nobody does. Never closed; what does not fit is dropped
+	passive  bool                   // does not ping: Tend looks after it
+	nc       net.Conn
+	since    time.Time
+	began    time.Time // when it was dialed or accepted: its handshake may have taken long
+	recv     Receiver  // guarded by out.mu where others than the reading goroutine ask
+	opener   ratchet
+	in       reader
+	out      sender
+	meter    meter
 
 	rtt       atomic.Int64 // smoothed, ns; 0 until measured
 	jitter    atomic.Int64 // RFC 3550 section 6.4.1, ns
@@ -206,6 +209,13 @@ func (l *Link) record(rec []byte) {
 		l.SendControl(wire.LinkPong, 0, payload)
 	case t == wire.LinkPong && len(payload) == stampLen:
 		l.pong(int64(binary.BigEndian.Uint64(payload)))
+	case t == wire.LinkCall && l.calls != nil:
+		if c, ok := parseCall(payload); ok {
+			select {
+			case l.calls <- c:
+			default:
+			}
+		}
 	}
 }
 

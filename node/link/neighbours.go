@@ -37,6 +37,8 @@ type Config struct {
 	// Relay carries links through third parties, by key: its Dial takes a key's text, its Listen nothing. It is used where no
 	// address of a peer answers within 500 ms; an address that answers later takes over. nil: none.
 	Relay Carrier
+	// Punch opens direct ways beside links by Relay; nil: none.
+	Punch Puncher
 	// Find returns addresses of a peer that was configured by key alone, nil for none; it blocks for a second or so. nil: not asked.
 	Find  func(ctx context.Context, key identity.PubKey) []string
 	Guard *secure.Guard
@@ -70,8 +72,10 @@ type Neighbours struct {
 	links map[identity.PubKey]*Link
 	peers map[string]*keeper // by address as configured or key of a named neighbour
 	conns map[net.Conn]struct{}
-	ctx   context.Context // of Run; nil before
-	wg    *sync.WaitGroup // of Run's goroutines
+	// punched is when the last attempt to punch a way to a peer began, of late.
+	punched map[identity.PubKey]time.Time
+	ctx     context.Context // of Run; nil before
+	wg      *sync.WaitGroup // of Run's goroutines
 }
 
 // Listen opens the port that neighbours dial. Run serves it.
@@ -97,6 +101,7 @@ func Listen(ctx context.Context, cfg Config) (*Neighbours, error) {
 	return &Neighbours{
 		cfg: cfg, ln: ln, relayed: relayed, relayGuard: guard,
 		links: map[identity.PubKey]*Link{}, peers: map[string]*keeper{}, conns: map[net.Conn]struct{}{},
+		punched:   map[identity.PubKey]time.Time{},
 		admitting: make(chan struct{}, maxAdmitting),
 	}, nil
 }
@@ -178,11 +183,11 @@ func (n *Neighbours) moved(here []netip.Addr) {
 	}
 }
 
-// stillHere reports whether a link's local address is among those of this host. One that is no IP address
-// is taken to be.
+// stillHere reports whether a link's local address is among those of this host. One that is no IP address, or the unspecified
+// one, is taken to be.
 func stillHere(local net.Addr, here []netip.Addr) bool {
 	ap, err := netip.ParseAddrPort(local.String())
-	return err != nil || slices.Contains(here, ap.Addr().Unmap().WithZone(""))
+	return err != nil || ap.Addr().IsUnspecified() || slices.Contains(here, ap.Addr().Unmap().WithZone(""))
 }
 
 // accept takes connections until the listener closes.
@@ -229,15 +234,19 @@ func (n *Neighbours) inbound(ctx context.Context, nc net.Conn, c Carrier, began 
 	l := n.newLink(nc, res, c, false, began)
 	if l.relayed {
 		l.why = "the neighbour dialed us so"
+	} else if n.justPunched(l.peer) {
+		l.why = whyPunched
 	}
 	n.carry(l)
 }
 
 // newLink wraps a connection of a carrier that was begun then.
 func (n *Neighbours) newLink(nc net.Conn, r secure.Result, c Carrier, dialed bool, began time.Time) *Link {
-	l := newLink(nc, r, c.Name(), dialed)
+	l := newLink(nc, r, carrierOf(nc, c), dialed)
 	l.began = began
-	l.relayed = n.isRelay(c)
+	if l.relayed = n.isRelay(c); l.relayed && n.cfg.Punch != nil {
+		l.calls = make(chan call, 4)
+	}
 	return l
 }
 
@@ -308,6 +317,9 @@ func (n *Neighbours) carry(l *Link) error {
 	}
 	n.cfg.Log.Info("link up", "peer", l.peer.Short(), "carrier", l.carrier, "dialed", l.dialer)
 	n.changed()
+	if l.calls != nil {
+		n.background(func() { n.upgrade(n.ctx, l) })
+	}
 	l.run(n.cfg.Receive(l))
 	n.leave(l)
 	n.cfg.Log.Info("link down", "peer", l.peer.Short(), "err", l.reason)

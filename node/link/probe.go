@@ -15,6 +15,9 @@ const (
 	busyGrace = 3 * time.Second // or three round trips
 	// probeGrace is the patience when this host has moved or slept; or three round trips.
 	probeGrace = 1500 * time.Millisecond
+	// A punched link in use: nobody tells of a NAT that forgot it, and the relay is there.
+	punchedPing  = 500 * time.Millisecond
+	punchedGrace = time.Second // or three round trips
 )
 
 // prober decides when a link is pinged and when it is dead. Times are those of the link's clock. Anything
@@ -23,6 +26,7 @@ type prober struct {
 	asked    time.Duration // when the last ping left
 	deadline time.Duration // when a ping without an answer means death
 	waiting  bool
+	punched  bool // set before the first step
 }
 
 // step is told the time, when the neighbour was last heard, whether routes use the link, and whether this host
@@ -34,6 +38,9 @@ func (p *prober) step(now, heard, rtt time.Duration, busy, doubt bool) (ping, de
 	period, grace := idlePing, idleGrace
 	if busy {
 		period, grace = busyPing, busyGrace
+		if p.punched {
+			period, grace = punchedPing, punchedGrace
+		}
 	}
 	if doubt {
 		period, grace = 0, probeGrace
@@ -53,7 +60,7 @@ func (p *prober) step(now, heard, rtt time.Duration, busy, doubt bool) (ping, de
 
 // probe keeps the link measured, and ends it when the neighbour is gone.
 func (l *Link) probe() {
-	p := prober{asked: -idlePing} // the first ping is due at once
+	p := prober{asked: -idlePing, punched: l.why == whyPunched} // the first ping is due at once
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	doubt := false

@@ -19,7 +19,7 @@ const (
 	MaxAddrs    = 16
 	MaxServices = 16
 	MaxAttrs    = 16
-	MaxAddrLen  = 253 + 1 + 5
+	MaxAddrLen  = secure.MaxPeerLen
 	MaxTypeLen  = 32  // of a service's type and an attribute's name
 	MaxTextLen  = 128 // of a service's name and an attribute's value
 	MaxRecord   = 4 << 10
@@ -232,7 +232,7 @@ func (r Record) Has(kind string, attrs []Attr) bool {
 }
 
 func checkAddr(hostport string) error {
-	a, err := secure.ParseAddr(hostport)
+	a, err := secure.ParsePeer(hostport)
 	if err != nil || a.HostPort != hostport {
 		return malformed("address %.100q", hostport)
 	}

@@ -13,16 +13,30 @@ import (
 // maxHost is the longest host name (RFC 1035 section 2.3.4).
 const maxHost = 253
 
+// maxPath is the longest path of a wss address. MaxPeerLen is the longest address of ParsePeer without its key, in bytes.
+const (
+	maxPath    = 64
+	MaxPeerLen = len("wss://") + maxHost + len(":65535") + maxPath
+)
+
 // Addr says where a service or a peer listens and, if known, which key it holds.
 type Addr struct {
 	Key      identity.PubKey // zero: not known
-	HostPort string          // canonical, as net.Dial takes it
+	HostPort string          // canonical, as a carrier's Dial takes it
 }
 
 // ParseAddr reads "[KEY@]HOST:PORT". HOST is an IPv4 address, an IPv6 address in brackets
 // or a name; PORT is 1 to 65535. Names come out in lower case, addresses and ports in their
 // shortest form, so that one place has one text.
-func ParseAddr(s string) (Addr, error) {
+func ParseAddr(s string) (Addr, error) { return parse(s, canonical, "[KEY@]HOST:PORT") }
+
+// ParsePeer reads what ParseAddr does, and addresses of other carriers than TCP: [KEY@]quic:HOST:PORT, and
+// [KEY@]wss://HOST[:PORT][/PATH] with PORT 443 and PATH / where they are left out.
+func ParsePeer(s string) (Addr, error) {
+	return parse(s, carried, "[KEY@]HOST:PORT, [KEY@]quic:HOST:PORT or [KEY@]wss://HOST:PORT/PATH")
+}
+
+func parse(s string, canonical func(string) (string, error), want string) (Addr, error) {
 	var a Addr
 	rest := s
 	if key, after, found := strings.Cut(s, "@"); found {
@@ -34,11 +48,44 @@ func ParseAddr(s string) (Addr, error) {
 	}
 	hostPort, err := canonical(rest)
 	if err != nil {
-		return Addr{}, fmt.Errorf("address %.200q: want [KEY@]HOST:PORT, with IPv6 in brackets: %w", s, err)
+		return Addr{}, fmt.Errorf("address %.200q: want %s, with IPv6 in brackets: %w", s, want, err)
 	}
 	a.HostPort = hostPort
 	return a, nil
 }
+
+// Scheme splits an address of ParsePeer: "", "quic:" or "wss://", its HOST:PORT, and a path that begins with / for the last.
+func Scheme(addr string) (scheme, hostPort, path string) {
+	if rest, ok := strings.CutPrefix(addr, "quic:"); ok && strings.Contains(rest, ":") { // else a host of that name
+		return "quic:", rest, ""
+	}
+	rest, ok := strings.CutPrefix(addr, "wss://")
+	if !ok {
+		return "", addr, ""
+	}
+	hostPort, path, _ = strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(hostPort, ':'); i < 0 || strings.HasSuffix(hostPort, "]") {
+		hostPort += ":443"
+	}
+	return "wss://", hostPort, "/" + path
+}
+
+// Place brings an address of ParsePeer without its key into its one text, with another function than ParsePeer's for its HOST:PORT.
+func Place(addr string, hostPort func(string) (string, error)) (string, error) {
+	scheme, at, path := Scheme(addr)
+	at, err := hostPort(at)
+	if err != nil {
+		return "", err
+	}
+	if len(path) > maxPath || !isPath(path) {
+		return "", fmt.Errorf("path %.100q: want at most %d letters, digits, dots, hyphens, underscores and slashes", path, maxPath)
+	}
+	return scheme + at + path, nil
+}
+
+func carried(addr string) (string, error) { return Place(addr, canonical) }
+
+func isPath(s string) bool { return isPlain(strings.ReplaceAll(s, "/", "")) }
 
 func canonical(hostPort string) (string, error) {
 	host, port, err := net.SplitHostPort(hostPort)

@@ -34,9 +34,22 @@ type Config struct {
 	Local   *identity.Key // required
 	Kind    Kind          // required, at most 32 bytes
 	Network string        // of the mesh; empty unless the user names one, at most 255 bytes
-	Binding []byte        // of the carrier (a TLS exporter value), at most 1 KiB; nil: none
+	Binding []byte        // of the carrier (a TLS exporter value), at most 1 KiB; nil: the connection's own, if it is Bound
 	// Dial is how DialService connects to HOST:PORT; nil: TCP. It is no part of the handshake.
 	Dial func(ctx context.Context, hostport string) (net.Conn, error)
+}
+
+// Bound is a connection inside another secure one: a value that only its two ends know goes into the prologue.
+type Bound interface {
+	Binding() []byte
+}
+
+// boundTo takes the binding of nc.
+func (c Config) boundTo(nc net.Conn) Config {
+	if b, ok := nc.(Bound); ok && c.Binding == nil {
+		c.Binding = b.Binding()
+	}
+	return c
 }
 
 func (c Config) check() error {

@@ -107,6 +107,24 @@ func (g *Guard) enter(addr net.Addr) (slot int, err error) {
 	return slot, nil
 }
 
+// Admit counts a half-open connection of a carrier that greets strangers before Accept does, until leave is called, and
+// spends a token; leave may be called again. Error: ErrBusy.
+func (g *Guard) Admit(addr net.Addr) (leave func(), err error) {
+	slot, err := g.enter(addr)
+	if err != nil {
+		return nil, err
+	}
+	leave = sync.OnceFunc(func() { g.leave(slot) })
+	if g == nil {
+		return leave, nil
+	}
+	if err := g.take(slot); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
+}
+
 func (g *Guard) leave(slot int) {
 	if g == nil {
 		return

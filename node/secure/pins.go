@@ -50,7 +50,7 @@ type PinChanged struct {
 func (e *PinChanged) Error() string {
 	text := fmt.Sprintf("%[1]s answers with key %[2]s, but %[3]s is pinned for it: either it was given a new key, or somebody else "+
 		"answers in its place; to accept the new key delete the line of %[1]s in %[4]s", e.Name, e.Offered, e.Pinned, e.File)
-	if _, err := ParseAddr(e.Name); err == nil {
+	if _, err := ParsePeer(e.Name); err == nil {
 		text += fmt.Sprintf(", or give %s@%s", e.Offered, e.Name)
 	}
 	return text

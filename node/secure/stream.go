@@ -30,7 +30,7 @@ var ErrWho = errors.New("secure: answered a WHO")
 // clears the deadlines of nc. When it returns, the responder has proved to hold remote, and
 // has not yet told whether it wants us. On error the caller closes nc.
 func Dial(ctx context.Context, nc net.Conn, cfg Config, remote identity.PubKey) (Result, error) {
-	h, err := NewInitiator(cfg, remote)
+	h, err := NewInitiator(cfg.boundTo(nc), remote)
 	if err != nil {
 		return Result{}, err
 	}
@@ -93,7 +93,7 @@ func accept(ctx context.Context, nc net.Conn, cfg Config, g *Guard, service bool
 		return Result{}, err
 	}
 	defer g.leave(slot)
-	h, err := NewResponder(cfg)
+	h, err := NewResponder(cfg.boundTo(nc))
 	if err != nil {
 		return Result{}, err
 	}

@@ -35,15 +35,16 @@ type Type uint8
 
 // The record types.
 const (
-	Data      Type = 1 // end-to-end stream record; lossless
-	Datagram  Type = 2 // end-to-end datagram; may be dropped under load
-	Handshake Type = 3 // end-to-end handshake message
-	RouteDown Type = 4 // the route broke further on; payload: u8 reason
-	RouteBye  Type = 5 // an end closed the route; every hop forgets it
-	LinkPing  Type = 6 // route 0: u64 opaque; answered by LinkPong
-	LinkPong  Type = 7 // route 0: the same u64
-	Control   Type = 8 // end-to-end control record: ACK, CREDIT, PING, RESET; lossless
-	Join      Type = 9 // end-to-end: the first record on a further route of a session; lossless
+	Data      Type = 1  // end-to-end stream record; lossless
+	Datagram  Type = 2  // end-to-end datagram; may be dropped under load
+	Handshake Type = 3  // end-to-end handshake message
+	RouteDown Type = 4  // the route broke further on; payload: u8 reason
+	RouteBye  Type = 5  // an end closed the route; every hop forgets it
+	LinkPing  Type = 6  // route 0: u64 opaque; answered by LinkPong
+	LinkPong  Type = 7  // route 0: the same u64
+	Control   Type = 8  // end-to-end control record: ACK, CREDIT, PING, RESET; lossless
+	Join      Type = 9  // end-to-end: the first record on a further route of a session; lossless
+	LinkCall  Type = 10 // route 0: the ends of a relayed link agree to punch; see package link
 
 	TypeMask  = 0x3f
 	Congested = 0x80 // CE: the record waited too long in some queue (RFC 3168's meaning)
