@@ -39,6 +39,8 @@ var allowed = map[string][]string{
 	"nodemanager/store/boltstore": {"nodemanager/store"},
 	"nodemanager/store/storetest": {"nodemanager/store"},
 
+	"messenger/chat":           {"messenger/chat/envelope", "messenger/chat/group", "messenger/chat/prekey", "messenger/chat/ratchet", "messenger/chat/senderkey", "messenger/mailbox", "node/identity", "node/wire"},
+	"messenger/mailbox":        {"messenger/chat/envelope", "messenger/chat/prekey", "node/control", "node/identity", "node/secure", "node/wire"},
 	"messenger/chat/envelope":  {},
 	"messenger/chat/group":     {"node/identity", "node/wire"},
 	"messenger/chat/prekey":    {"messenger/chat/ratchet", "node/identity", "node/secure", "node/wire"},
