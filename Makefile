@@ -2,7 +2,7 @@
 GO      ?= go
 BIN     := bin/viscript
 # names by which existing configurations start the roles
-LINKS   := apptracker nm node socks-client socks-server
+LINKS   := apptracker nm messenger node socks-client socks-server
 FUZZTIME ?= 10s
 SOAKTIME ?= 5m
 # all but: SA2001, a lock taken as a barrier; U1000, which does not see methods used through type parameters

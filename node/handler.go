@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -103,6 +104,7 @@ func (h handler) Neighbours(_ context.Context, list []control.Neighbour) {
 		peers[i] = link.Peer{Key: p.Key, Addrs: p.Addrs}
 	}
 	h.n.links.SetNamed(peers)
+	h.n.watchPeers(peers)
 }
 
 // lay has the manager lay a route and returns the path at its end; it is session.Config.Lay.
@@ -146,13 +148,16 @@ func (n *Node) linksChanged() {
 }
 
 // moved is called after this host's addresses changed or it woke up; it is link.Config.Moved.
-func (n *Node) moved() {
+func (n *Node) moved(here []netip.Addr) {
 	if addrs, err := advertised(n.cfg.Public, n.links.Addr()); err != nil {
 		n.log.Warn("finding our addresses again", "err", err)
 	} else {
 		n.addrs.Store(&addrs)
 	}
 	n.manager.Reconnect()
+	if n.relay != nil {
+		n.relay.Moved(here)
+	}
 	n.sessions.Retry()
 }
 

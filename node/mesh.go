@@ -99,6 +99,7 @@ func (m mesh) Self() app.NodeInfo {
 // Publish keeps an app's record in the tracker.
 func (m mesh) Publish(a app.App, failed func(error)) (withdraw func()) {
 	gone := make(chan struct{})
+	m.n.published()
 	m.n.work.do(func(ctx context.Context) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -111,7 +112,10 @@ func (m mesh) Publish(a app.App, failed func(error)) (withdraw func()) {
 		})
 		m.keepPublished(ctx, a, failed)
 	})
-	return func() { close(gone) }
+	return func() {
+		close(gone)
+		m.n.published()
+	}
 }
 
 // keepPublished renews the record until ctx ends, and then takes it back.

@@ -24,6 +24,7 @@ import (
 	"github.com/skycoin/viscript/node/forward"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/link"
+	"github.com/skycoin/viscript/node/relay"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/node/session"
 )
@@ -41,9 +42,12 @@ type Config struct {
 	AppPort app.Port      // for the apps on this host; 0: none but those in this process (Apps)
 	Peers   []secure.Addr // neighbours of our own choice
 	Routes  Constraint    // on all routes that begin here
-	Network string        // nodes of another network id cannot talk to us; "" is a network id too
-	Pins    *secure.Pins  // keys seen at first contact
-	Log     *slog.Logger  // nil: nothing is logged
+	// Messengers are where the node is at home: others find and reach it there by its key. None: addresses only.
+	Messengers []secure.Addr
+	Unlisted   bool         // the public record at the messengers tells no addresses; nor does that of a node without Connect
+	Network    string       // nodes of another network id cannot talk to us; "" is a network id too
+	Pins       *secure.Pins // keys seen at first contact
+	Log        *slog.Logger // nil: nothing is logged
 }
 
 // Node is one node. Its query methods are safe for concurrent use.
@@ -56,6 +60,7 @@ type Node struct {
 	sessions *session.Host
 	apps     *apphost.Host
 	manager  *control.Client
+	relay    *relay.Client // nil: no messengers
 	work     work
 	waiting  atomic.Int64 // datagrams that wait for a session
 	names    names
@@ -80,12 +85,18 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 		Accept:   func(st *session.Stream) { n.apps.Incoming(st) },
 		Datagram: func(remote identity.PubKey, port, from uint16, b []byte) { n.apps.Datagram(remote, port, from, b) },
 	})
-	n.links, err = link.Listen(ctx, link.Config{
+	links := link.Config{
 		Key: cfg.Key, Network: cfg.Network, Carrier: cfg.Carrier, Listen: cfg.Listen, Guard: secure.NewGuard(secure.GuardConfig{}),
 		Receive: n.table.Receiver, KeyAt: n.manager.KeyAt, Changed: n.linksChanged, Moved: n.moved, Admit: n.manager.Member,
 		Log: cfg.Log.With("part", "link"),
-	})
-	if err != nil {
+	}
+	if len(cfg.Messengers) > 0 {
+		if n.relay, err = n.newRelay(); err != nil {
+			return nil, err
+		}
+		links.Relay, links.Find = n.relay, n.addrsOf
+	}
+	if n.links, err = link.Listen(ctx, links); err != nil {
 		return nil, err
 	}
 	addrs, err := advertised(cfg.Public, n.links.Addr())
@@ -100,6 +111,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	for _, p := range cfg.Peers {
 		n.links.AddPeer(p)
 	}
+	n.watchPeers(nil)
 	return n, nil
 }
 
@@ -115,6 +127,9 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.table.Run(ctx) })
 	g.Go(func() error { return n.links.Run(ctx) })
 	g.Go(func() error { return n.apps.Run(ctx) })
+	if n.relay != nil {
+		g.Go(func() error { return n.relay.Run(ctx) })
+	}
 	g.Go(func() error {
 		<-ctx.Done()
 		n.sessions.Close()

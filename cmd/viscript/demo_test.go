@@ -47,7 +47,7 @@ const (
 )
 
 // members of the group, in the order of the file.
-var members = [...]string{"demo-tracker", "demo-manager", "node0", "node1", "node2", "exit", "entry", "page"}
+var members = [...]string{"demo-tracker", "demo-manager", "node0", "node1", "node2", "exit", "entry", "page", "demo-messenger"}
 
 // startDemo starts a daemon with `--up demo`; it is stopped when the test ends, and what it and its
 // apps said is shown if the test failed.
@@ -87,7 +87,7 @@ func (d *demo) install(t *testing.T) {
 		t.Fatal(err)
 	}
 	paths := []string{filepath.Join(d.dir, "bin", "viscript")}
-	for _, role := range []string{"apptracker", "nm", "node", "socks-client", "socks-server"} {
+	for _, role := range []string{"apptracker", "nm", "messenger", "node", "socks-client", "socks-server"} {
 		paths = append(paths, filepath.Join(bin, "meshnet-run-"+role))
 	}
 	for _, p := range paths {

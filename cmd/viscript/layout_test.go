@@ -16,7 +16,7 @@ const module = "github.com/skycoin/viscript/"
 // cmd, then rooms (viscript, nodemanager, messenger, apps), then foundations (signal, node). A new arrow is a new word here.
 // A name stands for that package and what is below it.
 var allowed = map[string][]string{
-	"cmd/viscript": {"viscript", "nodemanager", "apps", "signal", "node"},
+	"cmd/viscript": {"viscript", "nodemanager", "messenger", "apps", "signal", "node"},
 
 	"cmd/viscript-keep": {"signal/process"},
 
@@ -46,6 +46,9 @@ var allowed = map[string][]string{
 	"messenger/chat/prekey":    {"messenger/chat/ratchet", "node/identity", "node/secure", "node/wire"},
 	"messenger/chat/ratchet":   {},
 	"messenger/chat/senderkey": {"node/identity"},
+	"messenger":                {"messenger/discovery", "messenger/relay", "node/control", "node/identity", "node/link", "node/relay", "node/secure"},
+	"messenger/discovery":      {"node/identity", "node/relay"},
+	"messenger/relay":          {"node/identity", "node/link", "node/relay", "node/secure", "node/wire"},
 
 	"apps/socks":    {"node/identity", "node/wire"},
 	"apps/demopage": {},
@@ -55,7 +58,7 @@ var allowed = map[string][]string{
 	"signal/process": {"signal"},
 	"signal/server":  {"signal", "signal/process"},
 
-	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/secure", "node/session", "node/wire"},
+	"node":               {"node/app", "node/apphost", "node/control", "node/forward", "node/identity", "node/link", "node/relay", "node/secure", "node/session", "node/wire"},
 	"node/direct":        {},
 	"node/identity":      {},
 	"node/wire":          {"node/identity"},
@@ -68,6 +71,7 @@ var allowed = map[string][]string{
 	"node/app":           {"node/direct", "node/identity", "node/wire"},
 	"node/apphost":       {"node/app", "node/identity", "node/wire"},
 	"node/control":       {"node/identity", "node/secure", "node/wire"},
+	"node/relay":         {"node/identity", "node/link", "node/secure", "node/wire"},
 }
 
 // violations compares what packages import with the table.

@@ -12,12 +12,14 @@ import (
 	"github.com/skycoin/viscript/node"
 	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/control"
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/relay"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/signal"
 )
 
 func nodeRole() role {
-	var peers, public []string
+	var given nodeFlags
 	var routes routeFlags
 	return role{
 		name: "node", links: []string{"meshnet-run-node"},
@@ -30,9 +32,8 @@ APP_PORT    the loopback port for the apps on this host
 HOSTNAME    our name in the manager's domain`,
 		count: [2]int{4, 5},
 		flags: func(f *pflag.FlagSet) {
-			f.StringArrayVar(&peers, "peer", nil, "a neighbour to link to, `[KEY@]HOST:PORT`; may be given again")
+			given.add(f)
 			routes.add(f)
-			f.StringArrayVar(&public, "public", nil, "`HOST:PORT` under which others reach us, where that is not one of this host's own; may be given again")
 		},
 		instance: func(args []string) string {
 			if len(args) > 4 {
@@ -41,7 +42,7 @@ HOSTNAME    our name in the manager's domain`,
 			return args[0]
 		},
 		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
-			cfg, err := nodeConfig(e, args, peers, public)
+			cfg, err := nodeConfig(e, args, given)
 			if err == nil {
 				cfg.Routes, err = routes.constraint()
 			}
@@ -58,9 +59,57 @@ HOSTNAME    our name in the manager's domain`,
 	}
 }
 
-// nodeConfig reads the positional arguments.
-func nodeConfig(e roleEnv, args, peers, public []string) (node.Config, error) {
-	cfg := node.Config{Key: e.key, Network: e.network, Pins: e.pins, Log: e.log, Listen: args[0], Public: public}
+// nodeFlags are what a node is told beside its arguments.
+type nodeFlags struct {
+	peers, public, messengers []string
+	unlisted                  bool
+}
+
+func (n *nodeFlags) add(f *pflag.FlagSet) {
+	f.StringArrayVar(&n.peers, "peer", nil, "a neighbour to link to, `[KEY@]HOST:PORT`, or KEY alone, which the messenger finds; may be given again")
+	f.StringArrayVar(&n.public, "public", nil, "`HOST:PORT` under which others reach us, where that is not one of this host's own; may be given again")
+	f.StringArrayVar(&n.messengers, "messenger", nil, "where others find and reach us by our key, `[KEY@]HOST:PORT`; up to four times")
+	f.BoolVar(&n.unlisted, "unlisted", false, "keep our addresses out of the record that the messengers show to everybody")
+}
+
+// config reads them.
+func (n *nodeFlags) config(cfg *node.Config) error {
+	for _, p := range n.peers {
+		a, err := readPeer(p, len(n.messengers) > 0)
+		if err != nil {
+			return fmt.Errorf("--peer: %w", err)
+		}
+		cfg.Peers = append(cfg.Peers, a)
+	}
+	for _, m := range n.messengers {
+		a, err := secure.ParseAddr(m)
+		if err != nil {
+			return fmt.Errorf("--messenger: %w", err)
+		}
+		cfg.Messengers = append(cfg.Messengers, a)
+	}
+	if len(cfg.Messengers) > relay.MaxMessengers {
+		return fmt.Errorf("--messenger: %d of them; at most %d", len(cfg.Messengers), relay.MaxMessengers)
+	}
+	cfg.Public, cfg.Unlisted = n.public, n.unlisted
+	return nil
+}
+
+// readPeer reads [KEY@]HOST:PORT, or a key where a messenger can find it.
+func readPeer(text string, found bool) (secure.Addr, error) {
+	key, err := identity.ParseHex(text)
+	if err != nil {
+		return secure.ParseAddr(text)
+	}
+	if !found {
+		return secure.Addr{}, errors.New("a key without an address needs a --messenger that knows it")
+	}
+	return secure.Addr{Key: key}, nil
+}
+
+// nodeConfig reads the arguments.
+func nodeConfig(e roleEnv, args []string, given nodeFlags) (node.Config, error) {
+	cfg := node.Config{Key: e.key, Network: e.network, Pins: e.pins, Log: e.log, Listen: args[0]}
 	var err error
 	if cfg.Manager, err = secure.ParseAddr(args[1]); err != nil {
 		return cfg, fmt.Errorf("NM_ADDR: %w", err)
@@ -79,14 +128,7 @@ func nodeConfig(e roleEnv, args, peers, public []string) (node.Config, error) {
 			return cfg, fmt.Errorf("HOSTNAME %q: %w", cfg.Name, err)
 		}
 	}
-	for _, p := range peers {
-		a, err := secure.ParseAddr(p)
-		if err != nil {
-			return cfg, fmt.Errorf("--peer: %w", err)
-		}
-		cfg.Peers = append(cfg.Peers, a)
-	}
-	return cfg, nil
+	return cfg, given.config(&cfg)
 }
 
 // registration tells how a node stands with its manager.
@@ -156,12 +198,12 @@ func nodeCommands(n *node.Node) []signal.Command {
 		tell("routes", "routes from, to and through this node, with what they carried", func(ctx context.Context) (any, error) { return routeRows(ctx, n), nil }),
 		tell("sessions", "encrypted sessions that end here: their paths, what is in flight, why they moved", func(ctx context.Context) (any, error) { return sessionRows(ctx, n), nil }),
 		pingCommand(n), traceCommand(n), whyCommand(n),
-		{Name: "find", Args: "[NAME]", Help: "apps that the tracker knows, all or by name", Run: func(ctx context.Context, args []string) (any, error) {
+		value("messengers", "the messengers: connected or why not, round trip, links relayed", func() []homeRow { return homeRows(n.Messengers()) }),
+		{Name: "find", Args: "[NAME|KEY|SERVICE]", Help: "apps that the tracker knows, all or by name; what the messengers know of a key, and who offers a service", Run: func(ctx context.Context, args []string) (any, error) {
 			if len(args) > 1 {
-				return nil, errors.New("find takes one name at most")
+				return nil, errors.New("find takes one name, key or service at most")
 			}
-			apps, err := n.Find(ctx, firstOf(args))
-			return foundRows(apps), err
+			return find(ctx, n, firstOf(args))
 		}},
 		{Name: "resolve", Args: "NAME", Help: "the key of the node of that name", Run: func(ctx context.Context, args []string) (any, error) {
 			if len(args) != 1 {

@@ -42,7 +42,7 @@ type linkRow struct {
 	Carrier string `json:"carrier"`
 	Addr    string `json:"addr"`
 	*linkFigures
-	Why     string `json:"why,omitempty"` // there is no link
+	Why     string `json:"why,omitempty"` // there is no link, or it is relayed
 	Tries   int    `json:"tries,omitempty"`
 	NextTry string `json:"next_try,omitempty"` // how soon, "now" while it is tried
 	Key     string `json:"key"`                // empty: not known yet
@@ -76,7 +76,7 @@ func linkTable(links []link.Info, peers []link.PeerInfo, names called, now time.
 	rows := []linkRow{}
 	for _, l := range links {
 		rows = append(rows, linkRow{
-			Peer: names.of(l.Peer), State: "up", Carrier: l.Carrier, Addr: l.Addr, Key: l.Peer.String(),
+			Peer: names.of(l.Peer), State: "up", Carrier: l.Carrier, Addr: l.Addr, Why: l.Why, Key: l.Peer.String(),
 			linkFigures: &linkFigures{
 				Dialed: l.Dialed, AgeSeconds: seconds(now.Sub(l.Since)), RTTms: ms(l.RTT), JitterMs: ms(l.Jitter),
 				LossPercent: float64(l.Loss) / 10_000, Capacity: l.Capacity,

@@ -97,6 +97,11 @@ func (l *Listener) Close() error { return l.ln.Close() }
 // own, and closes the connection when attend returns. It ends when ctx does and all calls
 // have returned; then it returns nil. Its error is that of a port that was lost.
 func (l *Listener) Run(ctx context.Context, attend func(ctx context.Context, c *secure.Conn)) error {
+	return l.Serve(ctx, func(ctx context.Context, nc net.Conn, r secure.Result) { attend(ctx, secure.NewConn(nc, r)) })
+}
+
+// Serve is Run for who makes something else of a connection than a pipe of messages.
+func (l *Listener) Serve(ctx context.Context, attend func(ctx context.Context, nc net.Conn, r secure.Result)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -125,21 +130,28 @@ func (l *Listener) Run(ctx context.Context, attend func(ctx context.Context, c *
 			continue
 		}
 		wg.Go(func() {
-			defer leave()
-			defer nc.Close()
-			l.handle(ctx, nc, attend)
+			r, err := l.handshake(ctx, nc)
+			if err != nil {
+				nc.Close()
+				leave()
+				return
+			}
+			wg.Go(func() { // on a new stack: a handshake needs a large one, and what comes then may last for days
+				defer leave()
+				defer nc.Close()
+				attend(ctx, nc, r)
+			})
 		})
 	}
 }
 
-func (l *Listener) handle(ctx context.Context, nc net.Conn, attend func(context.Context, *secure.Conn)) {
+func (l *Listener) handshake(ctx context.Context, nc net.Conn) (secure.Result, error) {
 	cfg := secure.Config{Local: l.cfg.Key, Kind: l.cfg.Kind, Network: l.cfg.Network}
 	r, err := secure.AcceptService(ctx, nc, cfg, l.guard)
 	if err != nil {
 		l.cfg.Log.Debug("no handshake", "peer", nc.RemoteAddr().String(), "err", err)
-		return
 	}
-	attend(ctx, secure.NewConn(nc, r))
+	return r, err
 }
 
 // enter counts a connection, until leave is called.

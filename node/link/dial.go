@@ -24,7 +24,7 @@ const (
 // Peer is a neighbour that we dial and redial.
 type Peer struct {
 	Key   identity.PubKey // zero: asked of Config.KeyAt
-	Addrs []string        // tried in turn
+	Addrs []string        // tried in turn; none: asked of Config.Find, and of Config.Relay
 }
 
 // keeper holds a link to one peer.
@@ -36,14 +36,34 @@ type keeper struct {
 	// guarded by Neighbours.mu
 	Peer
 	abort context.CancelFunc // of the dial under way
-	state PeerInfo           // the changing part
+	// relayed: the last link was, so that no address is waited for before the relay is asked.
+	relayed bool
+	state   PeerInfo // the changing part
 }
 
 // AddPeer keeps a link to a configured peer from now on. Call it before or while Run runs.
 func (n *Neighbours) AddPeer(a secure.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.addLocked(a.String(), Peer{Key: a.Key, Addrs: []string{a.HostPort}}, false)
+	p := Peer{Key: a.Key}
+	if a.HostPort != "" {
+		p.Addrs = []string{a.HostPort}
+	}
+	n.addLocked(a.String(), p, false)
+}
+
+// Again dials a peer of that key at once, if it is not linked.
+func (n *Neighbours) Again(key identity.PubKey) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l := n.links[key]; l != nil && l.Err() == nil {
+		return
+	}
+	for _, k := range n.peers {
+		if k.Key == key {
+			k.againLocked()
+		}
+	}
 }
 
 // SetNamed keeps links to exactly these neighbours, besides the configured ones; a neighbour whose
@@ -53,7 +73,7 @@ func (n *Neighbours) SetNamed(peers []Peer) {
 	defer n.mu.Unlock()
 	want := map[string]bool{}
 	for _, p := range peers {
-		if p.Key == n.cfg.Key.Public() || len(p.Addrs) == 0 {
+		if p.Key == n.cfg.Key.Public() || len(p.Addrs) == 0 && n.cfg.Relay == nil {
 			continue
 		}
 		want[p.Key.String()] = true
@@ -147,35 +167,60 @@ func (n *Neighbours) note(k *keeper, f func(*PeerInfo)) {
 }
 
 // attempt dials a peer once and carries the link until it closes; with a link already up it waits for that
-// one's end instead.
+// one's end instead. A relayed link makes place for a direct one meanwhile, if an address answers.
 func (n *Neighbours) attempt(ctx context.Context, k *keeper, try int) (addr string, err error) {
 	dialing, cancel := context.WithCancel(ctx)
 	defer cancel()
 	n.mu.Lock()
 	k.abort = cancel
-	key, addr := k.Key, k.Addrs[try%len(k.Addrs)]
+	key, addrs, patient := k.Key, k.Addrs, relayAfter
+	if k.relayed {
+		patient = 0
+	}
 	n.mu.Unlock()
+	if len(addrs) == 0 {
+		addrs = n.find(dialing, key)
+	}
+	if len(addrs) > 0 {
+		addr = addrs[try%len(addrs)]
+	}
 	if key.IsZero() {
 		if key, err = n.keyOf(dialing, addr); err != nil {
 			return addr, err
 		}
 		n.note(k, func(s *PeerInfo) { s.Key = key })
 	}
-	if l := n.Link(key); l != nil {
-		n.note(k, (*PeerInfo).up)
-		select {
-		case <-l.Done():
-		case <-ctx.Done():
+	l := n.Link(key)
+	if l == nil {
+		n.note(k, func(s *PeerInfo) { s.trying(addr) })
+		if l, err = n.reach(dialing, key, addr, patient); err != nil {
+			return addr, err
 		}
-		return addr, nil
-	}
-	n.note(k, func(s *PeerInfo) { s.trying(addr) })
-	l, err := n.dial(dialing, key, addr)
-	if err != nil {
-		return addr, err
+		n.mu.Lock()
+		k.relayed = l.relayed
+		n.mu.Unlock()
+		if !l.relayed {
+			n.note(k, (*PeerInfo).up)
+			return addr, n.carry(l)
+		}
+		n.background(func() { n.carry(l) })
 	}
 	n.note(k, (*PeerInfo).up)
-	return addr, n.carry(l)
+	return addr, n.outlive(ctx, k, key, l)
+}
+
+// background runs f on one of Run's goroutines; the caller is one itself.
+func (n *Neighbours) background(f func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.wg.Go(f)
+}
+
+func (n *Neighbours) find(ctx context.Context, key identity.PubKey) []string {
+	if n.cfg.Find == nil || key.IsZero() {
+		return nil
+	}
+	return n.cfg.Find(ctx, key)
 }
 
 func (n *Neighbours) keyOf(ctx context.Context, hostport string) (identity.PubKey, error) {
@@ -189,12 +234,13 @@ func (n *Neighbours) keyOf(ctx context.Context, hostport string) (identity.PubKe
 	return key, nil
 }
 
-func (n *Neighbours) dial(ctx context.Context, key identity.PubKey, hostport string) (*Link, error) {
+// dial makes a link over a carrier; to is what its Dial takes.
+func (n *Neighbours) dial(ctx context.Context, key identity.PubKey, c Carrier, to string) (*Link, error) {
 	dialing, cancel := context.WithTimeout(ctx, dialTimeout)
-	nc, err := n.cfg.Carrier.Dial(dialing, hostport)
+	nc, err := c.Dial(dialing, to)
 	cancel()
 	if err != nil {
-		return nil, fmt.Errorf("dialing %s: %w", hostport, err)
+		return nil, fmt.Errorf("dialing %s: %w", to, err)
 	}
 	if !n.track(ctx, nc) {
 		return nil, ctx.Err()
@@ -203,7 +249,7 @@ func (n *Neighbours) dial(ctx context.Context, key identity.PubKey, hostport str
 	res, err := secure.Dial(ctx, nc, n.handshake(), key)
 	if err != nil {
 		nc.Close()
-		return nil, fmt.Errorf("greeting %s at %s: %w", key.Short(), hostport, err)
+		return nil, fmt.Errorf("greeting %s at %s: %w", key.Short(), to, err)
 	}
-	return newLink(nc, res, n.cfg.Carrier.Name(), true), nil
+	return n.newLink(nc, res, c, true), nil
 }

@@ -13,8 +13,9 @@ import (
 type Info struct {
 	Peer      identity.PubKey `json:"peer"`
 	Carrier   string          `json:"carrier"`
-	Addr      string          `json:"addr"`  // the neighbour's
-	Local     string          `json:"local"` // ours
+	Why       string          `json:"why,omitempty"` // it is relayed: what was tried before, for people
+	Addr      string          `json:"addr"`          // the neighbour's
+	Local     string          `json:"local"`         // ours
 	Dialed    bool            `json:"dialed"`
 	Since     time.Time       `json:"since"`
 	RTT       time.Duration   `json:"rtt_ns"`                    // smoothed; 0: not measured yet
@@ -82,7 +83,7 @@ func (n *Neighbours) Links() []Info {
 	links := n.all()
 	infos := make([]Info, len(links))
 	for i, l := range links {
-		infos[i] = l.info()
+		infos[i] = l.Info()
 	}
 	slices.SortFunc(infos, func(a, b Info) int { return slices.Compare(a.Peer[:], b.Peer[:]) })
 	return infos
@@ -125,12 +126,13 @@ func (l *Link) Queued() int {
 	return l.out.q.bytes() + len(l.out.tail)
 }
 
-func (l *Link) info() Info {
+// Info is what is known of the link.
+func (l *Link) Info() Info {
 	l.out.mu.Lock()
 	waited := l.out.q.waited
 	l.out.mu.Unlock()
 	return Info{
-		Peer: l.peer, Carrier: l.carrier, Addr: l.nc.RemoteAddr().String(), Local: l.nc.LocalAddr().String(),
+		Peer: l.peer, Carrier: l.carrier, Why: l.why, Addr: l.nc.RemoteAddr().String(), Local: l.nc.LocalAddr().String(),
 		Dialed: l.dialer, Since: l.since, RTT: l.RTT(), Jitter: l.Jitter(), Loss: l.meter.loss.Load(),
 		Capacity: l.meter.capacity.Load(), SentBytes: l.sentBytes.Load(), RecvBytes: l.recvBytes.Load(),
 		Queued: l.Queued(), Waited: waited,

@@ -55,6 +55,9 @@ type Link struct {
 	peer    identity.PubKey
 	dialer  bool // we dialed
 	carrier string
+	relayed bool   // through a third party, by Config.Relay
+	why     string // for people: why it is relayed; set before run
+	passive bool   // does not ping: Tend looks after it
 	nc      net.Conn
 	since   time.Time
 	recv    Receiver // guarded by out.mu where others than the reading goroutine ask
@@ -84,10 +87,10 @@ type Link struct {
 func newLink(nc net.Conn, r secure.Result, carrier string, dialer bool) *Link {
 	l := &Link{
 		peer: r.Remote, dialer: dialer, carrier: carrier, nc: nc,
-		since: time.Now(), opener: newRatchet(r.Recv), done: make(chan struct{}),
+		since: time.Now(), opener: opening(r.Recv), done: make(chan struct{}),
 		kick: make(chan struct{}, 1), probes: make(chan struct{}, 1),
 	}
-	l.out.init(l, newRatchet(r.Send))
+	l.out.init(l, sealing(r.Send))
 	l.out.raw = direct.Of(nc)
 	l.in.init(nc, l.out.raw)
 	l.meter.init(l.out.raw)
@@ -134,13 +137,14 @@ func (l *Link) run(recv Receiver) {
 	l.out.mu.Lock()
 	l.recv = recv
 	l.out.mu.Unlock()
-	var wg sync.WaitGroup
-	wg.Go(l.out.run)
-	wg.Go(l.probe)
+	if !l.passive {
+		l.out.writers.Go(l.out.run)
+		l.out.writers.Go(l.probe)
+	}
 	err := l.read()
 	l.recv.Flush()
 	l.close(err)
-	wg.Wait()
+	l.out.writers.Wait()
 	l.recv.Closed(l.reason)
 }
 

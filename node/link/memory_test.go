@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -171,7 +172,7 @@ func TestMoveEndsABackoff(t *testing.T) {
 		w.Cut(true)
 		host := w.Host("10.0.0.1")
 		moves := 0
-		a := newStation(t, true, func(c *Config) { c.Carrier, c.Listen, c.Moved = host, "10.0.0.1:7", func() { moves++ } })
+		a := newStation(t, true, func(c *Config) { c.Carrier, c.Listen, c.Moved = host, "10.0.0.1:7", func([]netip.Addr) { moves++ } })
 		b := newStation(t, true, func(c *Config) { c.Carrier, c.Listen = w.Host("10.0.0.2"), "10.0.0.2:7" })
 		a.AddPeer(b.addr())
 		time.Sleep(time.Minute)

@@ -20,7 +20,9 @@ import (
 const (
 	maxLinks     = 1024
 	maxAdmitting = 64 // strangers who wait for Config.Admit
-	admitTime    = 5 * time.Second
+	// relayHalfOpen is how many relayed connections may be in the middle of a handshake.
+	relayHalfOpen = 256
+	admitTime     = 5 * time.Second
 	// glareTime is how far apart two ends may dial each other and yet mean the same link. A link from a neighbour
 	// to whom an older one is up means that for him the older one is gone.
 	glareTime = 3 * time.Second
@@ -32,7 +34,12 @@ type Config struct {
 	Network string  // in the handshake's prologue; nodes of another network cannot link
 	Carrier Carrier // nil: TCP
 	Listen  string  // HOST:PORT to accept links on
-	Guard   *secure.Guard
+	// Relay carries links through third parties, by key: its Dial takes a key's text, its Listen nothing. It is used where no
+	// address of a peer answers within 500 ms; an address that answers later takes over. nil: none.
+	Relay Carrier
+	// Find returns addresses of a peer that was configured by key alone, nil for none; it blocks for a second or so. nil: not asked.
+	Find  func(ctx context.Context, key identity.PubKey) []string
+	Guard *secure.Guard
 	// Receive makes the receiver of a new link.
 	Receive func(*Link) Receiver
 	// KeyAt finds the key of a peer that was configured by address alone; it blocks until it
@@ -41,9 +48,9 @@ type Config struct {
 	// Admit is asked whether an inbound link of a key that is no peer of ours may be; nil: all may. It has until
 	// ctx ends, 5 s. Its answer is not kept.
 	Admit func(ctx context.Context, key identity.PubKey) error
-	// Moved is called, without locks held, after this host's addresses changed or it woke from sleep. It must not
-	// block.
-	Moved func()
+	// Moved is called, without locks held, after this host's addresses changed or it woke from sleep; here are its addresses
+	// now, nil: unknown. It must not block.
+	Moved func(here []netip.Addr)
 	// Changed is called, without locks held, after a link came or went. It must not block.
 	Changed func()
 	Log     *slog.Logger
@@ -51,8 +58,11 @@ type Config struct {
 
 // Neighbours keeps one link to each neighbour. Safe for concurrent use.
 type Neighbours struct {
-	cfg Config
-	ln  net.Listener
+	cfg     Config
+	ln      net.Listener
+	relayed net.Listener // nil without Config.Relay
+	// relayGuard stands before what comes by the relay, so that a flood there leaves the port's own places free; nil without Config.Relay.
+	relayGuard *secure.Guard
 
 	admitting chan struct{} // one element for each call of Admit
 
@@ -76,8 +86,16 @@ func Listen(ctx context.Context, cfg Config) (*Neighbours, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening for links on %s: %w", cfg.Listen, err)
 	}
+	var relayed net.Listener
+	var guard *secure.Guard
+	if cfg.Relay != nil {
+		guard = secure.NewGuard(secure.GuardConfig{HalfOpen: relayHalfOpen})
+		if relayed, err = cfg.Relay.Listen(ctx, ""); err != nil {
+			return nil, errors.Join(fmt.Errorf("listening for links by %s: %w", cfg.Relay.Name(), err), ln.Close())
+		}
+	}
 	return &Neighbours{
-		cfg: cfg, ln: ln,
+		cfg: cfg, ln: ln, relayed: relayed, relayGuard: guard,
 		links: map[identity.PubKey]*Link{}, peers: map[string]*keeper{}, conns: map[net.Conn]struct{}{},
 		admitting: make(chan struct{}, maxAdmitting),
 	}, nil
@@ -87,7 +105,12 @@ func Listen(ctx context.Context, cfg Config) (*Neighbours, error) {
 func (n *Neighbours) Addr() net.Addr { return n.ln.Addr() }
 
 // Close closes the port of Neighbours that are not run.
-func (n *Neighbours) Close() error { return n.ln.Close() }
+func (n *Neighbours) Close() error {
+	if n.relayed != nil {
+		n.relayed.Close()
+	}
+	return n.ln.Close()
+}
 
 // Run accepts and dials until ctx ends, then closes every link and returns nil when all is quiet.
 func (n *Neighbours) Run(ctx context.Context) error {
@@ -107,7 +130,10 @@ func (n *Neighbours) Run(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, n.closeAll)
 	defer stop()
-	err := n.accept(ctx)
+	if n.relayed != nil {
+		wg.Go(func() { n.accept(ctx, n.relayed, n.cfg.Relay) })
+	}
+	err := n.accept(ctx, n.ln, n.cfg.Carrier)
 	n.closeAll()
 	wg.Wait()
 	if ctx.Err() != nil {
@@ -118,7 +144,7 @@ func (n *Neighbours) Run(ctx context.Context) error {
 
 // closeAll ends the listener, every link and every handshake under way.
 func (n *Neighbours) closeAll() {
-	n.ln.Close()
+	n.Close()
 	n.mu.Lock()
 	for c := range n.conns {
 		c.Close()
@@ -140,11 +166,7 @@ func (n *Neighbours) all() []*Link {
 func (n *Neighbours) moved(here []netip.Addr) {
 	n.cfg.Log.Info("this host's network changed")
 	for _, l := range n.all() {
-		if here != nil && !stillHere(l.nc.LocalAddr(), here) {
-			l.close(ErrMoved)
-		} else {
-			l.doubt()
-		}
+		l.Moved(here)
 	}
 	n.mu.Lock()
 	for _, k := range n.peers {
@@ -152,7 +174,7 @@ func (n *Neighbours) moved(here []netip.Addr) {
 	}
 	n.mu.Unlock()
 	if n.cfg.Moved != nil {
-		n.cfg.Moved()
+		n.cfg.Moved(here)
 	}
 }
 
@@ -164,9 +186,9 @@ func stillHere(local net.Addr, here []netip.Addr) bool {
 }
 
 // accept takes connections until the listener closes.
-func (n *Neighbours) accept(ctx context.Context) error {
+func (n *Neighbours) accept(ctx context.Context, ln net.Listener, c Carrier) error {
 	for {
-		nc, err := n.ln.Accept()
+		nc, err := ln.Accept()
 		if err != nil {
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return nil
@@ -180,16 +202,20 @@ func (n *Neighbours) accept(ctx context.Context) error {
 			continue
 		}
 		n.mu.Lock()
-		n.wg.Go(func() { n.inbound(ctx, nc) })
+		n.wg.Go(func() { n.inbound(ctx, nc, c) })
 		n.mu.Unlock()
 	}
 }
 
-func (n *Neighbours) inbound(ctx context.Context, nc net.Conn) {
+func (n *Neighbours) inbound(ctx context.Context, nc net.Conn, c Carrier) {
 	if !n.track(ctx, nc) {
 		return
 	}
-	res, err := secure.Accept(ctx, nc, n.handshake(), n.cfg.Guard)
+	guard := n.cfg.Guard
+	if n.isRelay(c) {
+		guard = n.relayGuard
+	}
+	res, err := secure.Accept(ctx, nc, n.handshake(), guard)
 	if err == nil {
 		err = n.admit(ctx, res.Remote)
 	}
@@ -199,8 +225,21 @@ func (n *Neighbours) inbound(ctx context.Context, nc net.Conn) {
 		nc.Close()
 		return
 	}
-	n.carry(newLink(nc, res, n.cfg.Carrier.Name(), false))
+	l := n.newLink(nc, res, c, false)
+	if l.relayed {
+		l.why = "the neighbour dialed us so"
+	}
+	n.carry(l)
 }
+
+// newLink wraps a connection of a carrier.
+func (n *Neighbours) newLink(nc net.Conn, r secure.Result, c Carrier, dialed bool) *Link {
+	l := newLink(nc, r, c.Name(), dialed)
+	l.relayed = n.isRelay(c)
+	return l
+}
+
+func (n *Neighbours) isRelay(c Carrier) bool { return n.cfg.Relay != nil && c == n.cfg.Relay }
 
 // admit asks whether a stranger may be our neighbour.
 func (n *Neighbours) admit(ctx context.Context, key identity.PubKey) error {
@@ -309,7 +348,7 @@ func (n *Neighbours) enter(l *Link) error {
 	if old == nil && len(n.links) >= maxLinks {
 		return errTableFull
 	}
-	if old != nil && old.dialer != l.dialer && old.Err() == nil && l.since.Sub(old.since) < glareTime && n.lowerDialed(old) {
+	if old != nil && old.Err() == nil && l.since.Sub(old.since) < glareTime && n.stays(old, l) {
 		return ErrReplaced
 	}
 	if old != nil {
@@ -317,6 +356,15 @@ func (n *Neighbours) enter(l *Link) error {
 	}
 	n.links[l.peer] = l
 	return nil
+}
+
+// stays decides between two links that are about equally old: a direct one before a relayed one, and of two that cross the
+// one that lowerDialed says.
+func (n *Neighbours) stays(old, l *Link) bool {
+	if old.relayed != l.relayed {
+		return l.relayed
+	}
+	return old.dialer != l.dialer && n.lowerDialed(old)
 }
 
 // lowerDialed reports whether the end with the lower key dialed l: of two links that cross, that

@@ -357,7 +357,7 @@ func TestUrgentIsBounded(t *testing.T) {
 
 func TestRatchetTurnsAlike(t *testing.T) {
 	var key [32]byte
-	a, b := newRatchet(key), newRatchet(key)
+	a, b := sealing(key), opening(key)
 	a.used, b.used = rekeyAfter-1, rekeyAfter-1
 	for i := range 3 {
 		buf := append([]byte("some bytes"), make([]byte, wire.TagLen)...)

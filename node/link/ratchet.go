@@ -11,7 +11,7 @@ import (
 // count alike. AES-GCM with full records is safe for 2^24.5 of them (RFC 8446 section 5.5).
 const rekeyAfter = 1 << 24
 
-// ratchet is one direction's key: it seals on one end and opens on the other.
+// ratchet is one direction's key: it seals on one end and opens on the other, where it has the one and not the other.
 type ratchet struct {
 	key    [32]byte
 	used   int
@@ -19,9 +19,9 @@ type ratchet struct {
 	opener *secure.Opener
 }
 
-func newRatchet(key [32]byte) ratchet {
-	return ratchet{key: key, sealer: secure.NewSealer(key), opener: secure.NewOpener(key)}
-}
+func sealing(key [32]byte) ratchet { return ratchet{key: key, sealer: secure.NewSealer(key)} }
+
+func opening(key [32]byte) ratchet { return ratchet{key: key, opener: secure.NewOpener(key)} }
 
 // turn moves on to the next key when this one has been used up.
 func (r *ratchet) turn() {
@@ -32,7 +32,12 @@ func (r *ratchet) turn() {
 	mac.Write([]byte("skymesh/link rekey"))
 	mac.Sum(r.key[:0])
 	r.used = 1
-	r.sealer, r.opener = secure.NewSealer(r.key), secure.NewOpener(r.key)
+	if r.sealer != nil {
+		r.sealer = secure.NewSealer(r.key)
+	}
+	if r.opener != nil {
+		r.opener = secure.NewOpener(r.key)
+	}
 }
 
 // seal seals plain in place; 16 bytes of room follow it.

@@ -38,10 +38,13 @@ type sender struct {
 	wake    sync.Cond  // something to write, or stopped
 	writing bool       // the writing goroutine owns the ratchet and the socket
 	stopped bool
+	running bool // of a passive link: the writing goroutine is there
 	key     ratchet
 	tail    []byte // sealed bytes the socket did not take
 	small   []byte // where one record of the link's own is built
 	q       queues
+
+	writers sync.WaitGroup // of Link.run: the goroutines beside the reading one
 
 	batch atomic.Int64 // bytes of one write now, minWrite to maxWrite; the writing goroutine sets it
 
@@ -118,7 +121,7 @@ func (l *Link) SendKept(span []byte) (overflow wire.RouteID) {
 func (s *sender) rest(span []byte) (overflow wire.RouteID) {
 	if len(span) > 0 {
 		overflow = s.enqueue(span)
-		s.wake.Signal()
+		s.rouse()
 	}
 	evicted, recv := s.q.evicted, s.l.recv
 	s.q.evicted = nil
@@ -171,7 +174,7 @@ func (s *sender) control(t wire.Type, route wire.RouteID, payload []byte) {
 		limit = maxEcho
 	}
 	if s.q.pushUrgent(rec, limit) {
-		s.wake.Signal()
+		s.rouse()
 	}
 }
 
@@ -235,8 +238,19 @@ func (s *sender) writeSome(sealed []byte) {
 	if n < len(sealed) {
 		s.tail = append(s.tail[:0], sealed[n:]...)
 		s.writing = true
-		s.wake.Signal()
+		s.rouse()
 	}
+}
+
+// rouse makes the writing goroutine look at the queues; a passive link has one only while there is something to write. The
+// caller holds mu and has seen that the sender is not stopped.
+func (s *sender) rouse() {
+	if s.l.passive && !s.running {
+		s.running = true
+		s.writers.Go(s.run)
+		return
+	}
+	s.wake.Signal()
 }
 
 // run is the writing goroutine.
@@ -275,6 +289,11 @@ func (s *sender) next() (*[]byte, bool) {
 		s.writing = len(s.tail) > 0
 		for len(s.tail) == 0 && s.q.empty() && !s.stopped {
 			s.tail = nil // an idle link holds no memory
+			if s.l.passive {
+				s.running = false
+				s.mu.Unlock()
+				return nil, false
+			}
 			s.wake.Wait()
 		}
 		if s.stopped {

@@ -19,38 +19,47 @@ const dialTime = 5 * time.Second
 // key than the pinned one is refused with a *PinChanged. A key in a is used as it is:
 // pins are neither asked nor changed.
 func (p *Pins) DialService(ctx context.Context, a Addr, cfg Config) (*Conn, error) {
-	c, err := p.dialService(ctx, a, cfg)
+	nc, r, err := p.Greet(ctx, a, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", a.HostPort, err)
+		return nil, err
 	}
-	return c, nil
+	return NewConn(nc, r), nil
 }
 
-func (p *Pins) dialService(ctx context.Context, a Addr, cfg Config) (*Conn, error) {
+// Greet is DialService for who makes something else than a Conn of it.
+func (p *Pins) Greet(ctx context.Context, a Addr, cfg Config) (net.Conn, Result, error) {
+	nc, r, err := p.greet(ctx, a, cfg)
+	if err != nil {
+		return nil, Result{}, fmt.Errorf("connecting to %s: %w", a.HostPort, err)
+	}
+	return nc, r, nil
+}
+
+func (p *Pins) greet(ctx context.Context, a Addr, cfg Config) (net.Conn, Result, error) {
 	if !a.Key.IsZero() {
 		return dialKey(ctx, a.HostPort, cfg, a.Key)
 	}
 	pinned, ok, err := p.lookup(a.HostPort)
 	if err != nil {
-		return nil, err
+		return nil, Result{}, err
 	}
 	if ok {
-		c, err := dialKey(ctx, a.HostPort, cfg, pinned)
-		return c, p.explain(ctx, a.HostPort, cfg, pinned, err)
+		nc, r, err := dialKey(ctx, a.HostPort, cfg, pinned)
+		return nc, r, p.explain(ctx, a.HostPort, cfg, pinned, err)
 	}
 	offered, err := askWho(ctx, a.HostPort, cfg)
 	if err != nil {
-		return nil, err
+		return nil, Result{}, err
 	}
-	c, err := dialKey(ctx, a.HostPort, cfg, offered)
+	nc, r, err := dialKey(ctx, a.HostPort, cfg, offered)
 	if err != nil {
-		return nil, err
+		return nil, Result{}, err
 	}
 	if err := p.Pin(a.HostPort, offered); err != nil {
-		c.Close()
-		return nil, err
+		nc.Close()
+		return nil, Result{}, err
 	}
-	return c, nil
+	return nc, r, nil
 }
 
 // explain turns a refusal by a service whose key is pinned into *PinChanged, if the service
@@ -66,17 +75,17 @@ func (p *Pins) explain(ctx context.Context, hostPort string, cfg Config, pinned 
 	return &PinChanged{Name: hostPort, Pinned: pinned, Offered: offered, File: p.path}
 }
 
-func dialKey(ctx context.Context, hostPort string, cfg Config, key identity.PubKey) (*Conn, error) {
+func dialKey(ctx context.Context, hostPort string, cfg Config, key identity.PubKey) (net.Conn, Result, error) {
 	nc, err := cfg.dial(ctx, hostPort)
 	if err != nil {
-		return nil, err
+		return nil, Result{}, err
 	}
 	r, err := Dial(ctx, nc, cfg, key)
 	if err != nil {
 		nc.Close()
-		return nil, err
+		return nil, Result{}, err
 	}
-	return NewConn(nc, r), nil
+	return nc, r, nil
 }
 
 func askWho(ctx context.Context, hostPort string, cfg Config) (identity.PubKey, error) {

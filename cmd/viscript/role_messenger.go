@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/skycoin/viscript/messenger"
+	"github.com/skycoin/viscript/messenger/relay"
+	"github.com/skycoin/viscript/node/secure"
+	"github.com/skycoin/viscript/signal"
+)
+
+func messengerRole() role {
+	var public string
+	var peers []string
+	var rate, prefixRate float64
+	return role{
+		name: "messenger", links: []string{"meshnet-run-messenger"},
+		args:  "HOST:PORT",
+		short: "the messenger: nodes find and reach each other there by their keys",
+		long: `HOST:PORT   where nodes reach us, such as 0.0.0.0:5998
+
+It passes on the links of nodes that cannot reach each other, and sees their keys, sizes and times, not what they say.
+Messengers that name each other with --peer know the same records.`,
+		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] },
+		flags: func(f *pflag.FlagSet) {
+			f.StringVar(&public, "public", "", "`HOST:PORT` under which others reach us, where that is not the one we listen on")
+			f.Float64Var(&rate, "rate", 0, "`MB/s` that are relayed for one key; 0: no limit")
+			f.Float64Var(&prefixRate, "prefix-rate", 0, "`MB/s` that are relayed for all keys of one network, IPv4 /24 or IPv6 /56; 0: no limit")
+			f.StringArrayVar(&peers, "peer", nil, "another messenger to exchange records with, `KEY@HOST:PORT`; may be given again")
+		},
+		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
+			cfg := messenger.Config{Listen: args[0], Dir: e.dir, Network: e.network, Key: e.key, Log: e.log}
+			if rate < 0 || prefixRate < 0 {
+				return nil, errors.New("--rate and --prefix-rate: want MB/s, or 0 for no limit")
+			}
+			cfg.Quota = relay.Quota{Bytes: rate * 1e6, PrefixBytes: prefixRate * 1e6}
+			if public != "" {
+				a, err := secure.ParseAddr(public)
+				if err != nil {
+					return nil, fmt.Errorf("--public: %w", err)
+				}
+				cfg.Public = a.HostPort
+			}
+			for _, p := range peers {
+				a, err := secure.ParseAddr(p)
+				if err == nil && a.Key.IsZero() {
+					err = fmt.Errorf("address %q: want KEY@HOST:PORT", p)
+				}
+				if err != nil {
+					return nil, fmt.Errorf("--peer: %w", err)
+				}
+				cfg.Peers = append(cfg.Peers, a)
+			}
+			m, err := messenger.New(cfg)
+			if err != nil {
+				return nil, err
+			}
+			return &service{
+				run: m.Run, status: fmt.Sprintf("messenger %s at %s", e.key.Public().Short(), m.Addr()),
+				commands: []signal.Command{
+					value("clients", "the keys that are connected, and what was relayed for each", func() []clientRow { return clientRows(m) }),
+					value("records", "what keys say of themselves: messengers, addresses, services", func() []recordRow { return recordRows(m.Records()) }),
+					value("traffic", "what was relayed, dropped and refused since the start", func() trafficRow { return trafficOf(m) }),
+					value("key", "our public key, for KEY@HOST:PORT", e.key.Public().String),
+				},
+			}, nil
+		},
+	}
+}
