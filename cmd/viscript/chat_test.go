@@ -108,12 +108,35 @@ func TestChat(t *testing.T) {
 	d.ok(t, "tell", ben, "msg", "Ann", "hello Ann")
 	d.texts(t, ann, "Ben", "hello Ben", "hello Ann")
 
+	picture, copied := filepath.Join(d.dir, "picture"), filepath.Join(d.dir, "copy")
+	if err := os.WriteFile(picture, []byte(strings.Repeat("picture ", 20_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.ok(t, "tell", ann, "send", "Ben", picture)
+	eventuallyTrue(t, "the file", func() error {
+		out, errs, _ := d.exec("tell", ben, "fetch", "Ann", "3", copied)
+		b, err := os.ReadFile(copied)
+		if err == nil && len(b) != 160_000 {
+			err = fmt.Errorf("%d bytes", len(b))
+		}
+		if err != nil {
+			return fmt.Errorf("%s%s%w", out, errs, err)
+		}
+		return nil
+	})
+
 	d.ok(t, "kill", post)
 	d.ok(t, "tell", ann, "msg", "Ben", "are you there?")
 	d.ok(t, "sd", ben)
-	d.ok(t, "up", "people")
+	eventuallyTrue(t, "both are started again", func() error { // the first start may still be waited for
+		_, errs, code := d.exec("up", "people")
+		if code != exitOK {
+			return fmt.Errorf("%s", errs)
+		}
+		return nil
+	})
 	ben = d.one(t, "chat ben")
-	d.texts(t, ben, "Ann", "hello Ben", "hello Ann", "are you there?")
+	d.texts(t, ben, "Ann", "hello Ben", "hello Ann", "[file picture, 160000 bytes]", "are you there?")
 
 	d.ok(t, "tell", ann, "group", "Walks")
 	d.ok(t, "tell", ann, "invite", "Walks", "Ben")

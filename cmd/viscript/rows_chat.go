@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -40,6 +43,8 @@ func (p *chatRoom) commands() []signal.Command {
 		{"forget", "KEY|NAME", "forget a person and the conversation with them", 1, 1, p.person(p.e.Remove)},
 		{"safety", "KEY|NAME", "the 60 digits that both of you see if nobody is between", 1, 1, p.safety},
 		{"verified", "KEY|NAME", "note that the safety number was compared", 1, 1, p.person(func(k identity.PubKey) error { return p.e.SetVerified(k, true) })},
+		{"send", "KEY|NAME|GROUP FILE", "offer a file of this machine, by its whole path; a copy is kept, encrypted", 2, 2, p.send},
+		{"fetch", "KEY|NAME|GROUP N FILE", "get the file of message N; asked again it says how far that is, and at the end writes FILE, a new one", 3, 3, p.fetch},
 		{"search", "WORDS", "find messages that contain the words", 1, -1, p.search},
 		{"groups", "", "groups and who is in them", 0, 0, p.groups},
 		{"group", "NAME", "begin a group", 1, -1, p.group},
@@ -266,6 +271,71 @@ func (p *chatRoom) search(args []string) (any, error) {
 		rows = append(rows, p.row(f.Message, names))
 	}
 	return rows, err
+}
+
+func (p *chatRoom) send(args []string) (any, error) {
+	t, err := p.talk(args[0])
+	if err != nil {
+		return nil, err
+	}
+	if !filepath.IsAbs(args[1]) {
+		return nil, errors.New("FILE is a whole path: this app runs in a folder of its own")
+	}
+	f, err := os.Open(args[1])
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fmt.Errorf("%s is not a file", args[1]))
+	}
+	id, err := p.e.SendFile(t, filepath.Base(args[1]), f)
+	if err != nil {
+		return nil, err
+	}
+	return "queued " + id.String(), nil
+}
+
+func (p *chatRoom) fetch(args []string) (any, error) {
+	t, err := p.talk(args[0])
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.ParseUint(args[1], 10, 64)
+	if err != nil || n == 0 || !filepath.IsAbs(args[2]) {
+		return nil, errors.New("N is a number that chat shows, FILE a whole path")
+	}
+	list, err := p.e.History(t, n+1, 1)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) != 1 || list[0].N != n || list[0].File == nil {
+		return nil, chat.ErrFile
+	}
+	m := list[0]
+	have, done, err := p.e.Progress(m.From, m.ID)
+	switch {
+	case done:
+		return p.write(m, args[2])
+	case err != nil && !errors.Is(err, chat.ErrFile):
+		return nil, err
+	}
+	if err := p.e.FetchFile(t, m.From, m.ID); err != nil {
+		return nil, err
+	}
+	return fmt.Sprintf("%d of %d bytes are here; ask again", have, m.File.Size), nil
+}
+
+// write puts a file that has come where the person wants it; it replaces nothing.
+func (p *chatRoom) write(m chat.Message, path string) (any, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(p.e.ReadFile(m.From, m.ID, f), f.Close()); err != nil {
+		return nil, errors.Join(err, os.Remove(path))
+	}
+	return fmt.Sprintf("%d bytes are in %s", m.File.Size, path), nil
 }
 
 // groupRow is a group.

@@ -48,7 +48,8 @@ const (
 type Event struct {
 	Kind    EventKind
 	Talk    Talk
-	Message *Message // of MessageAdded and MessageChanged
+	Message *Message  // of MessageAdded and MessageChanged
+	File    MessageID // of FileProgress
 }
 
 // Engine is a person's messenger. Open makes it, Close ends it; Run does its work. Safe for concurrent use.
