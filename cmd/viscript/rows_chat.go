@@ -303,7 +303,7 @@ func (p *chatRoom) fetch(args []string) (any, error) {
 	}
 	n, err := strconv.ParseUint(args[1], 10, 64)
 	if err != nil || n == 0 || !filepath.IsAbs(args[2]) {
-		return nil, errors.New("N is a number that chat shows, FILE a whole path")
+		return nil, errors.New("want a number N that chat shows, and a whole path FILE")
 	}
 	list, err := p.e.History(t, n+1, 1)
 	if err != nil {
