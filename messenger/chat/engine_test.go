@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/skycoin/viscript/node/identity"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -202,5 +204,39 @@ func TestSafetyNumber(t *testing.T) {
 	other := newPerson(t, m)
 	if err := alice.e.AddContact(other.me(), "BOB"); !errors.Is(err, ErrNameTaken) {
 		t.Errorf("another key of that name: %v", err)
+	}
+}
+
+// TestRequestBox: a crowd of unknown people fills the box, and no more; contacts still get through.
+func TestRequestBox(t *testing.T) {
+	m := newMemory()
+	bob, friend := newPerson(t, m), newPerson(t, m)
+	if err := bob.e.AddContact(friend.me(), "friend"); err != nil {
+		t.Fatal(err)
+	}
+	err := bob.e.v.update(func(t tx) error { // all but two places are taken
+		for range MaxRequests - 2 {
+			k, err := identity.Generate()
+			if err != nil {
+				return err
+			}
+			if err := t.saveContact(&Contact{Key: k.Public(), Request: true}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		p := newPerson(t, m)
+		p.send(To(bob.me()), "buy")
+		await(t, "sent", func() bool { n, err := p.e.Waiting(); return n == 0 && err == nil })
+	}
+	friend.send(To(bob.me()), "hello")
+	bob.awaitTexts(To(friend.me()), "hello")
+	if list, err := bob.e.Conversations(true); err != nil || len(list) != 2 {
+		t.Errorf("%d requests with texts, %v", len(list), err)
 	}
 }

@@ -33,6 +33,7 @@ func (e *Engine) receive(ctx context.Context) {
 // inbox gathers what one batch of envelopes leads to.
 type inbox struct {
 	t        tx
+	requests int // unknown people who have written; -1: not counted yet
 	events   []Event
 	receipts map[receiptFor][]MessageID
 }
@@ -49,7 +50,7 @@ func (e *Engine) read(ctx context.Context, letters []mailbox.Letter) error {
 	}
 	var in *inbox
 	err := e.v.update(func(t tx) error {
-		in = &inbox{t: t, receipts: map[receiptFor][]MessageID{}}
+		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}}
 		for _, l := range letters {
 			err := e.open(in, l.Envelope)
 			if errors.Is(err, errForeign) {
@@ -96,7 +97,7 @@ func (e *Engine) open(in *inbox, sealed []byte) error {
 		return nil
 	}
 	if !found {
-		if full, err := e.requestsFull(in.t); err != nil || full {
+		if full, err := in.full(); err != nil || full {
 			return err
 		}
 	}
@@ -119,16 +120,21 @@ func (e *Engine) open(in *inbox, sealed []byte) error {
 	return e.apply(in, from, c)
 }
 
-// requestsFull: so many unknown people have written that no others may.
-func (e *Engine) requestsFull(t tx) (bool, error) {
-	list, err := t.contacts()
-	n := 0
-	for _, c := range list {
-		if c.Request {
-			n++
+// full: so many unknown people have written that no others may. They are counted once in a batch.
+func (in *inbox) full() (bool, error) {
+	if in.requests < 0 {
+		list, err := in.t.contacts()
+		if err != nil {
+			return false, err
+		}
+		in.requests = 0
+		for _, c := range list {
+			if c.Request {
+				in.requests++
+			}
 		}
 	}
-	return n >= MaxRequests, err
+	return in.requests >= MaxRequests, nil
 }
 
 // apply does what a content of a device says, which is proven to be from there.
@@ -211,6 +217,9 @@ func (e *Engine) meetContact(in *inbox, from mailbox.Address, talk Talk, s *talk
 		p.Met = true
 	case stranger:
 		p.Request, p.Met = true, false
+		if in.requests >= 0 {
+			in.requests++
+		}
 		in.events = append(in.events, Event{Kind: RequestAdded, Talk: talk})
 	case p.Request && s.Last >= MaxRequestTexts:
 		return p, errForeign
