@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -38,11 +39,11 @@ it sees whose mailboxes there are, sizes and times. History is on this disk only
 			if err != nil {
 				return nil, err
 			}
-			p := &chatRoom{post: post, added: make(chan struct{}, 1)}
+			p := &chatRoom{post: post, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String()}
 			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Post: post, Log: e.log, Notify: p.notify}); err != nil {
 				return nil, errors.Join(err, post.Close())
 			}
-			return &service{run: p.run, status: "chat of " + args[0] + ": " + e.key.Public().String(), commands: p.commands(), follow: p.follow}, nil
+			return &service{run: p.run, status: p.about, commands: p.commands(), follow: p.follow}, nil
 		},
 	}
 }
@@ -52,6 +53,7 @@ type chatRoom struct {
 	e     *chat.Engine
 	post  *mailbox.Client
 	added chan struct{} // holds one: something came
+	about string        // the status when all has been read
 }
 
 func (p *chatRoom) run(ctx context.Context) error {
@@ -69,37 +71,41 @@ func (p *chatRoom) notify(ev chat.Event) {
 	}
 }
 
+// statusPause is how often the status changes at most.
+const statusPause = 2 * time.Second
+
 // follow shows how many messages have not been read.
 func (p *chatRoom) follow(ctx context.Context, say func(string)) {
-	for {
-		say(p.unread())
+	for ctx.Err() == nil {
+		say(p.about + p.unread())
 		select {
 		case <-p.added:
 		case <-ctx.Done():
 			return
 		}
+		select {
+		case <-time.After(statusPause):
+		case <-ctx.Done():
+		}
 	}
 }
 
 // unread is what to say of messages that have not been read; "" if there are none.
-func (p *chatRoom) unread() string {
-	n, requests := 0, 0
+func (p *chatRoom) unread() (text string) {
 	list, err := p.e.Conversations(false)
-	asking, err2 := p.e.Conversations(true)
+	requests, err2 := p.e.Conversations(true)
 	if err != nil || err2 != nil {
 		return ""
 	}
+	n := 0
 	for _, c := range list {
 		n += c.Unread
 	}
-	requests = len(asking)
-	switch {
-	case n > 0 && requests > 0:
-		return fmt.Sprintf("%d unread, %d requests", n, requests)
-	case n > 0:
-		return fmt.Sprintf("%d unread", n)
-	case requests > 0:
-		return fmt.Sprintf("%d requests", requests)
+	if n > 0 {
+		text = fmt.Sprintf(", %d unread", n)
 	}
-	return ""
+	if len(requests) > 0 {
+		text += fmt.Sprintf(", %d requests", len(requests))
+	}
+	return text
 }

@@ -278,6 +278,7 @@ func (e *Engine) MarkRead(of Talk, n uint64) error {
 		return t.saveTalk(&s)
 	})
 	if err == nil {
+		e.changed(Event{Kind: ContactChanged, Talk: of})
 		e.kick()
 	}
 	return err
