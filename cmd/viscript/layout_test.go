@@ -50,6 +50,8 @@ var allowed = map[string][]string{
 	"messenger":                {"messenger/discovery", "messenger/relay", "node/control", "node/identity", "node/link", "node/relay", "node/secure"},
 	"messenger/discovery":      {"node/identity", "node/relay"},
 	"messenger/relay":          {"node/identity", "node/link", "node/relay", "node/secure", "node/wire"},
+	"messenger/chat":           {"messenger/chat/envelope", "messenger/chat/group", "messenger/chat/prekey", "messenger/chat/ratchet", "messenger/chat/senderkey", "messenger/mailbox", "node/identity", "node/wire"},
+	"messenger/mailbox":        {"messenger/chat/envelope", "messenger/chat/prekey", "node/control", "node/identity", "node/secure", "node/wire"},
 	"messenger/chat/envelope":  {},
 	"messenger/chat/group":     {"node/identity", "node/wire"},
 	"messenger/chat/prekey":    {"messenger/chat/ratchet", "node/identity", "node/secure", "node/wire"},

@@ -63,7 +63,7 @@ type roleOptions struct {
 
 // roles lists what the executable can be, in the order of help.
 func roles() []role {
-	return []role{trackerRole(), managerRole(), nodeRole(), messengerRole(), socksServerRole(), socksClientRole(), vpnServerRole(), vpnClientRole(), demoPageRole(), demoNetRole()}
+	return []role{trackerRole(), managerRole(), nodeRole(), messengerRole(), chatRole(), socksServerRole(), socksClientRole(), vpnServerRole(), vpnClientRole(), demoPageRole(), demoNetRole()}
 }
 
 func addRoles(root *cobra.Command) {

@@ -13,6 +13,7 @@
 package identity
 
 import (
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -184,6 +185,18 @@ func (k *Key) Sign(tag string, body []byte) Sig {
 	copy(sig[:64], c[1:])
 	sig[64] = c[0] - compactBase
 	return sig
+}
+
+// Derive returns 32 secret bytes that belong to this key and label: HKDF-SHA256 (RFC 5869) of the secret key, without
+// salt, info "viscript derived/1 " ‖ label. Different labels give bytes that tell nothing of each other or of the key.
+func (k *Key) Derive(label string) [32]byte {
+	sec := k.sec.Serialize()
+	defer clear(sec)
+	b, err := hkdf.Key(sha256.New, sec, nil, "viscript derived/1 "+label, 32)
+	if err != nil {
+		panic("identity: HKDF of a fixed length failed: " + err.Error())
+	}
+	return [32]byte(b)
 }
 
 // ECDH returns SHA256(compressed shared point), byte for byte what cipher.ECDH returns.

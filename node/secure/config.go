@@ -27,6 +27,7 @@ const (
 	KindControl   Kind = "control"   // node and node manager
 	KindTracker   Kind = "tracker"   // app tracker
 	KindMessenger Kind = "messenger" // relay and discovery
+	KindMailbox   Kind = "mailbox"   // mailboxes of people
 )
 
 // Config is what both ends of a handshake must agree on, and who we are.

@@ -11,7 +11,7 @@
 //	envelope = version:u8 = 1 │ encapsulated key[1120] │ AEAD(len:u32 │ body │ zeros)
 //
 // Single-shot HPKE (RFC 9180) in base mode with MLKEM768-X25519 (draft-ietf-hpke-pq), HKDF-SHA256 and AES-256-GCM,
-// info "viscript envelope/1". The whole envelope has a length of 2, 4, 16 or 64 KiB.
+// info "viscript envelope/1". The whole envelope has a length of 2, 4, 16 or 60 KiB: the longest fits one message of node/secure with what stands before it.
 package envelope
 
 import (
@@ -23,7 +23,7 @@ import (
 )
 
 // sizes are the lengths that envelopes have, in bytes.
-var sizes = [...]int{2 << 10, 4 << 10, 16 << 10, 64 << 10}
+var sizes = [...]int{2 << 10, 4 << 10, 16 << 10, 60 << 10}
 
 const (
 	// KeyLen is the length of a mailbox's public key in bytes.
@@ -31,7 +31,7 @@ const (
 	// SecretLen is the length of its secret half.
 	SecretLen = 32
 	// MaxBody is the longest body in bytes.
-	MaxBody = 64<<10 - Overhead
+	MaxBody = 60<<10 - Overhead
 	// Overhead is what an envelope takes besides body and padding.
 	Overhead = 1 + 1120 + 4 + 16
 

@@ -1,0 +1,600 @@
+package chat
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/skycoin/viscript/messenger/chat/group"
+	"github.com/skycoin/viscript/messenger/chat/senderkey"
+	"github.com/skycoin/viscript/messenger/mailbox"
+	"github.com/skycoin/viscript/node/identity"
+)
+
+// Limits of groups.
+const (
+	MaxGroups = 1000
+	maxParked = 256 // shares and messages that came before what they need
+	maxChains = 4   // kept of one device in one group
+)
+
+// Errors about groups.
+var (
+	ErrNoGroup   = errors.New("chat: no such group")
+	ErrNotMember = errors.New("chat: we are not in this group")
+)
+
+// groupState is what is kept of a group besides its log.
+type groupState struct {
+	ID group.Hash
+}
+
+func (v *vault) groupToken(g group.Hash) token { return v.token("group", g[:]) }
+
+// log is the group's log. It may be changed only within an update, by mergeLog; nil: not known.
+func (e *Engine) groupLog(t tx, id group.Hash) (*group.Log, error) {
+	e.mu.Lock()
+	l := e.logs[id]
+	e.mu.Unlock()
+	if l != nil {
+		return l, nil
+	}
+	var entries []*group.Entry
+	k := t.v.groupToken(id)
+	err := t.each(logBucket, k[:], func(_, b []byte) (bool, error) {
+		entry, err := group.ParseEntry(b)
+		entries = append(entries, entry)
+		return true, err
+	})
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	if l, err = group.NewLog(entries); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.logs[id] == nil {
+		e.logs[id] = l
+	}
+	return e.logs[id], nil
+}
+
+// forgetLogs drops what an update that failed may have left in memory.
+func (e *Engine) forgetLogs() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.logs)
+}
+
+// state is the group as its log says. Errors: ErrNoGroup.
+func (e *Engine) state(t tx, id group.Hash) (*group.Group, error) {
+	l, err := e.groupLog(t, id)
+	if err != nil {
+		return nil, err
+	}
+	if l == nil {
+		return nil, ErrNoGroup
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return l.Group(), nil
+}
+
+// Group is a group as its log says. Errors: ErrNoGroup.
+func (e *Engine) Group(id group.Hash) (g *group.Group, err error) {
+	err = e.v.view(func(t tx) error {
+		g, err = e.state(t, id)
+		return err
+	})
+	return g, err
+}
+
+// Groups lists all groups that we know, also those that we have left.
+func (e *Engine) Groups() (list []*group.Group, err error) {
+	err = e.v.view(func(t tx) error {
+		return t.each(groupBucket, nil, func(_, b []byte) (bool, error) {
+			var s groupState
+			if err := json.Unmarshal(b, &s); err != nil {
+				return false, err
+			}
+			g, err := e.state(t, s.ID)
+			list = append(list, g)
+			return true, err
+		})
+	})
+	return list, err
+}
+
+func (e *Engine) groupName(t tx, id group.Hash) (string, error) {
+	g, err := e.state(t, id)
+	if err != nil {
+		return "", err
+	}
+	return g.Name(), nil
+}
+
+// groupSize is how many others are in the group. Errors: ErrNoGroup, ErrNotMember.
+func (e *Engine) groupSize(t tx, id group.Hash) (int, error) {
+	g, err := e.state(t, id)
+	if err != nil {
+		return 0, err
+	}
+	if _, ok := g.Member(e.self.Owner); !ok {
+		return 0, ErrNotMember
+	}
+	return len(g.Members()) - 1, nil
+}
+
+// CreateGroup begins a group with us as its admin.
+func (e *Engine) CreateGroup(name string) (id group.Hash, err error) {
+	if name, err = cleanName(name); err != nil {
+		return id, err
+	}
+	_, first, err := group.New(e.cfg.Key, name, e.now())
+	if err != nil {
+		return id, err
+	}
+	id = first.Hash()
+	err = e.updateGroup(id, func(t tx) error {
+		_, err := e.mergeLog(t, id, []*group.Entry{first})
+		return err
+	})
+	return id, err
+}
+
+// updateGroup changes the store, and tells of it.
+func (e *Engine) updateGroup(id group.Hash, f func(t tx) error) error {
+	if err := e.v.update(f); err != nil {
+		e.forgetLogs()
+		return err
+	}
+	e.changed(Event{Kind: GroupChanged, Talk: In(id)})
+	e.kick()
+	return nil
+}
+
+// Change writes an entry into a group's log and sends it to all members: to add and remove people, to leave, to rename. Errors: those of
+// package group, ErrNoGroup, ErrNotMember, ErrMany, ErrSelf.
+func (e *Engine) Change(id group.Hash, c group.Change) error {
+	return e.updateGroup(id, func(t tx) error { return e.propose(t, id, c) })
+}
+
+func (e *Engine) propose(t tx, id group.Hash, c group.Change) error {
+	before, err := e.state(t, id)
+	if err != nil {
+		return err
+	}
+	if _, ok := before.Member(e.self.Owner); !ok {
+		return ErrNotMember
+	}
+	entry, err := before.Propose(e.cfg.Key, c, e.now())
+	if err != nil {
+		return err
+	}
+	if _, err := before.Apply(entry); err != nil {
+		return err
+	}
+	if _, err := e.mergeLog(t, id, []*group.Entry{entry}); err != nil {
+		return err
+	}
+	for _, m := range before.Members() {
+		if m.Key != e.self.Owner {
+			if err := e.pushEntries(t, m.Key, []*group.Entry{entry}); err != nil {
+				return err
+			}
+		}
+	}
+	if c.Kind != group.Add {
+		return nil
+	}
+	l, err := e.groupLog(t, id)
+	if err != nil {
+		return err
+	}
+	if err := e.befriend(t, c.Subject); err != nil {
+		return err
+	}
+	return e.pushEntries(t, c.Subject, l.Entries(0))
+}
+
+func (e *Engine) pushEntries(t tx, to identity.PubKey, entries []*group.Entry) error {
+	for part := range slices.Chunk(entries, maxEntries) {
+		c := content{kind: entriesKind, id: newID(), time: e.now()}
+		for _, entry := range part {
+			c.entries = append(c.entries, entry.Append(nil))
+		}
+		if err := t.pushOut(outItem{to: to, bytes: c.append(nil)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeLog takes entries into a group's log, keeps them, and notes in the history what they say.
+func (e *Engine) mergeLog(t tx, id group.Hash, entries []*group.Entry) (dropped []*group.Entry, err error) {
+	l, err := e.groupLog(t, id)
+	if err != nil {
+		return nil, err
+	}
+	old := uint64(0)
+	if l == nil {
+		if l, err = group.NewLog(entries); err != nil {
+			return nil, err
+		}
+		k := t.v.groupToken(id)
+		if err := t.save(groupBucket, k[:], groupState{id}); err != nil {
+			return nil, err
+		}
+		e.mu.Lock()
+		e.logs[id] = l
+		e.mu.Unlock()
+	} else {
+		e.mu.Lock()
+		old = l.Group().Len()
+		dropped, err = l.Merge(entries)
+		e.mu.Unlock()
+		if len(dropped) > 0 {
+			old = dropped[0].Sequence
+		}
+	}
+	return dropped, errors.Join(err, e.keepLog(t, id, l, old))
+}
+
+// keepLog writes a log's entries from one on, in place of those that were there.
+func (e *Engine) keepLog(t tx, id group.Hash, l *group.Log, from uint64) error {
+	k := t.v.groupToken(id)
+	c := t.Bucket([]byte(logBucket)).Cursor()
+	for at, _ := c.Seek(queueKey(k, from)); at != nil && hasPrefix(at, k[:]); at, _ = c.Seek(queueKey(k, from)) {
+		if err := c.Delete(); err != nil {
+			return err
+		}
+	}
+	for i, entry := range l.Entries(from) {
+		if err := t.put(logBucket, queueKey(k, from+uint64(i)), entry.Append(nil)); err != nil {
+			return err
+		}
+		if err := e.note(t, id, entry); err != nil {
+			return err
+		}
+	}
+	return e.meetMembers(t, l.Group())
+}
+
+// note puts what an entry says into the group's history.
+func (e *Engine) note(t tx, id group.Hash, entry *group.Entry) error {
+	s, err := t.talk(In(id))
+	if err != nil {
+		return err
+	}
+	hash := entry.Hash()
+	m := &Message{ID: MessageID(hash[:]), From: entry.Author, Time: entry.Time, At: e.now(), Note: true, Text: entry.Kind.String()}
+	if entry.Name != "" {
+		m.Text += " " + entry.Name
+	}
+	if !entry.Subject.IsZero() {
+		m.Text += " " + entry.Subject.String()
+	}
+	if _, err := t.add(&s, m); err != nil {
+		return err
+	}
+	return t.saveTalk(&s)
+}
+
+// meetMembers remembers who is in a group with us: they may send us what belongs to the group.
+func (e *Engine) meetMembers(t tx, g *group.Group) error {
+	for _, m := range g.Members() {
+		c, found, err := t.contact(m.Key)
+		if err != nil {
+			return err
+		}
+		if found || m.Key == e.self.Owner {
+			continue
+		}
+		c.Met, c.Added = true, e.now()
+		if err := t.saveContact(&c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeEntries takes in what somebody sends of a group's log.
+func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) error {
+	var entries []*group.Entry
+	for _, b := range list {
+		entry, err := group.ParseEntry(b)
+		if err != nil || (len(entries) > 0 && entry.ID() != entries[0].ID()) {
+			return errForeign
+		}
+		entries = append(entries, entry)
+	}
+	if len(entries) == 0 {
+		return errForeign
+	}
+	id := entries[0].ID()
+	if err := e.mayBring(in.t, from, id); err != nil {
+		return err
+	}
+	dropped, err := e.mergeLog(in.t, id, entries)
+	if errors.Is(err, group.ErrOrder) || errors.Is(err, group.ErrFinal) {
+		return e.ask(in.t, from, id)
+	}
+	if err != nil {
+		e.log.Debug("a group's log is not taken", "err", err)
+		return errForeign
+	}
+	in.events = append(in.events, Event{Kind: GroupChanged, Talk: In(id)})
+	for _, d := range dropped {
+		if d.Author == e.self.Owner {
+			if err := e.propose(in.t, id, d.Change); err != nil {
+				e.log.Debug("a change of ours is dropped", "err", err)
+			}
+		}
+	}
+	return e.unpark(in, "share", id[:])
+}
+
+// mayBring: a new group only from contacts; more of its log from them and from whoever is in a group with us.
+func (e *Engine) mayBring(t tx, from identity.PubKey, id group.Hash) error {
+	c, found, err := t.contact(from)
+	if err != nil {
+		return err
+	}
+	l, err := e.groupLog(t, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case l != nil && found && !c.Request:
+		return nil
+	case l != nil || !found || !c.known():
+		return errForeign
+	}
+	if t.Bucket([]byte(groupBucket)).Stats().KeyN >= MaxGroups {
+		return errForeign
+	}
+	return nil
+}
+
+// ask asks somebody for what we do not have of a group's log.
+func (e *Engine) ask(t tx, from identity.PubKey, id group.Hash) error {
+	c := content{kind: askKind, id: newID(), time: e.now(), group: id}
+	if g, err := e.state(t, id); err == nil {
+		c.length = g.Len() - min(g.Len(), group.MaxFork)
+	} else if !errors.Is(err, ErrNoGroup) {
+		return err
+	}
+	return t.pushOut(outItem{to: from, bytes: c.append(nil)})
+}
+
+// answerAsk sends a member the log from an entry on.
+func (e *Engine) answerAsk(in *inbox, from identity.PubKey, c *content) error {
+	l, err := e.groupLog(in.t, c.group)
+	if err != nil || l == nil {
+		return errors.Join(err, errForeign)
+	}
+	if _, ok := l.Group().Member(from); !ok {
+		return errForeign
+	}
+	return e.pushEntries(in.t, from, l.Entries(c.length))
+}
+
+// sendingState is our chain in a group, and who has it.
+type sendingState struct {
+	Chain  []byte
+	Epoch  uint64
+	Shared []identity.PubKey
+}
+
+// pushGroup seals a content for all members; those who do not have our chain get it first.
+func (e *Engine) pushGroup(t tx, id group.Hash, c *content, r ref) error {
+	g, err := e.state(t, id)
+	if err != nil {
+		return err
+	}
+	k := t.v.groupToken(id)
+	var s sendingState
+	found, err := t.load(sendingBucket, k[:], &s)
+	if err != nil {
+		return err
+	}
+	var chain *senderkey.Sending
+	if found && s.Epoch == g.Epoch() {
+		if chain, err = senderkey.ParseSending(s.Chain); err != nil {
+			return err
+		}
+	}
+	if chain == nil || chain.Spent(e.now()) {
+		chain = senderkey.New(senderkey.Place{Group: id, Epoch: g.Epoch(), Member: e.self.Owner, Device: e.self.Device}, e.now())
+		s = sendingState{Epoch: g.Epoch()}
+	}
+	if err := e.shareChain(t, g, chain, &s); err != nil {
+		return err
+	}
+	sealed, err := chain.Seal(nil, c.append(nil))
+	if err != nil {
+		return err
+	}
+	s.Chain = chain.AppendTo(nil)
+	for _, m := range g.Members() {
+		if m.Key != e.self.Owner {
+			if err := t.pushOut(outItem{to: m.Key, group: true, ref: r, bytes: sealed}); err != nil {
+				return err
+			}
+		}
+	}
+	return t.save(sendingBucket, k[:], s)
+}
+
+func (e *Engine) shareChain(t tx, g *group.Group, chain *senderkey.Sending, s *sendingState) error {
+	for _, m := range g.Members() {
+		if m.Key == e.self.Owner || slices.Contains(s.Shared, m.Key) {
+			continue
+		}
+		c := content{kind: shareKind, id: newID(), time: e.now(), group: g.ID(), epoch: g.Epoch(), length: g.Len(), share: chain.Share()}
+		if err := t.pushOut(outItem{to: m.Key, bytes: c.append(nil)}); err != nil {
+			return err
+		}
+		s.Shared = append(s.Shared, m.Key)
+	}
+	return nil
+}
+
+// takeShare takes in a member's chain. One that our log does not explain waits for the log.
+func (e *Engine) takeShare(in *inbox, from mailbox.Address, c *content) error {
+	g, err := e.state(in.t, c.group)
+	if err != nil && !errors.Is(err, ErrNoGroup) {
+		return err
+	}
+	member := false
+	if err == nil {
+		_, member = g.Member(from.Owner)
+	}
+	if !member {
+		if p, found, err := in.t.contact(from.Owner); err != nil || !found || p.Request {
+			return errors.Join(err, errForeign)
+		}
+		raw := append(appendBody(nil, ratchetBody, from), c.append(nil)...)
+		if err := e.park(in.t, "share", c.group[:], raw); err != nil {
+			return err
+		}
+		return e.ask(in.t, from.Owner, c.group)
+	}
+	place := senderkey.Place{Group: c.group, Epoch: c.epoch, Member: from.Owner, Device: from.Device}
+	chain, err := senderkey.Receive(place, c.share)
+	if err != nil {
+		return errForeign
+	}
+	name := chain.Name()
+	k := in.t.v.token("chain", name[:])
+	if in.t.has(chainBucket, k[:]) {
+		return nil
+	}
+	if err := errors.Join(in.t.put(chainBucket, k[:], chain.AppendTo(nil)), e.limitChains(in.t, place, k)); err != nil {
+		return err
+	}
+	if c.length > g.Len() {
+		if err := e.ask(in.t, from.Owner, c.group); err != nil {
+			return err
+		}
+	}
+	return e.unpark(in, "chain", name[:])
+}
+
+// limitChains forgets the oldest chain of a device in a group when there are too many.
+func (e *Engine) limitChains(t tx, p senderkey.Place, newest token) error {
+	k := t.v.token("chains", p.Group[:], p.Member[:], binary.BigEndian.AppendUint32(nil, p.Device))
+	var list []token
+	if _, err := t.load(chainBucket, k[:], &list); err != nil {
+		return err
+	}
+	list = append(list, newest)
+	for len(list) > maxChains {
+		if err := t.drop(chainBucket, list[0][:]); err != nil {
+			return err
+		}
+		list = list[1:]
+	}
+	return t.save(chainBucket, k[:], list)
+}
+
+// openGroup reads a message of a sender key.
+func (e *Engine) openGroup(in *inbox, from mailbox.Address, message []byte) error {
+	name, err := senderkey.NameOf(message)
+	if err != nil {
+		return errForeign
+	}
+	k := in.t.v.token("chain", name[:])
+	b, err := in.t.get(chainBucket, k[:])
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		if _, found, err := in.t.contact(from.Owner); err != nil || !found {
+			return errors.Join(err, errForeign)
+		}
+		return e.park(in.t, "chain", name[:], append(appendBody(nil, groupBody, from), message...))
+	}
+	chain, err := senderkey.ParseReceiving(b)
+	if err != nil {
+		return fmt.Errorf("chat: a kept chain: %w", err)
+	}
+	if p := chain.Place(); p.Member != from.Owner || p.Device != from.Device {
+		return errForeign
+	}
+	g, err := e.state(in.t, group.Hash(chain.Place().Group))
+	if err != nil {
+		return err
+	}
+	_, member := g.Member(from.Owner)
+	_, self := g.Member(e.self.Owner)
+	text, err := chain.Open(nil, message)
+	if err != nil || !member || !self {
+		return errForeign
+	}
+	if err := in.t.put(chainBucket, k[:], chain.AppendTo(nil)); err != nil {
+		return err
+	}
+	c, err := parseContent(text)
+	if err != nil || c.group != g.ID() || (c.kind != textKind && c.kind != fileKind) {
+		return errForeign
+	}
+	return e.hear(in, from, In(g.ID()), c)
+}
+
+// park keeps what came too early; the oldest gives way.
+func (e *Engine) park(t tx, what string, of, body []byte) error {
+	b := t.Bucket([]byte(parkedBucket))
+	if b.Stats().KeyN >= maxParked {
+		if k, _ := b.Cursor().First(); k != nil {
+			if err := b.Delete(k); err != nil {
+				return err
+			}
+		}
+	}
+	return t.push(parkedBucket, t.v.token(what, of), body)
+}
+
+// unpark reads what has waited for a share or a log.
+func (e *Engine) unpark(in *inbox, what string, of []byte) error {
+	q := in.t.v.token(what, of)
+	var keys, bodies [][]byte
+	err := in.t.each(parkedBucket, q[:], func(k, b []byte) (bool, error) {
+		keys, bodies = append(keys, k), append(bodies, b)
+		return true, nil
+	})
+	for i := 0; err == nil && i < len(keys); i++ {
+		if err = in.t.drop(parkedBucket, keys[i]); err != nil {
+			return err
+		}
+		kind, from, rest, perr := parseBody(bodies[i])
+		switch {
+		case perr != nil:
+		case kind == groupBody:
+			err = e.openGroup(in, from, rest)
+		default:
+			if c, perr := parseContent(rest); perr == nil {
+				err = e.lateShare(in, from, c)
+			}
+		}
+		if errors.Is(err, errForeign) {
+			err = nil
+		}
+	}
+	return err
+}
+
+// lateShare is takeShare for one that has waited: it does not wait again.
+func (e *Engine) lateShare(in *inbox, from mailbox.Address, c *content) error {
+	g, err := e.state(in.t, c.group)
+	if err != nil {
+		return err
+	}
+	if _, ok := g.Member(from.Owner); !ok {
+		return errForeign
+	}
+	return e.takeShare(in, from, c)
+}

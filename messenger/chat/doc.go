@@ -1,0 +1,44 @@
+// Package chat is one person's messenger: contacts, conversations with one and in groups, and everything that is kept of them, on
+// this person's disk only. What leaves is encrypted from device to device; whoever carries it sees mailboxes, sizes and times.
+//
+//	e, err := chat.Open(chat.Config{Key: key, Dir: dir, Post: post})
+//	go e.Run(ctx)                                   // publishes prekeys, sends, receives
+//	id, err := e.Send(chat.To(bob), "hello", chat.MessageID{})
+//	list, err := e.History(chat.To(bob), 0, 50)
+//
+// Send and its like return when the message is on disk; Run delivers it, over restarts, in order, until the messenger has it. State is
+// written before anything leaves, so a crash repeats an envelope at most, which its reader recognizes. Safe for concurrent use.
+//
+// # What is in an envelope
+//
+//	body = version:u8 = 1 │ kind:u8 │ sender[33] │ device:u32 │ rest
+//
+//	kind 1  rest = message of the ratchet between the two devices
+//	kind 2  rest = opening (prekey) │ message of the ratchet
+//	kind 3  rest = message of a sender key
+//
+// The ratchet's additional data is "viscript chat/1" ‖ sender ‖ device ‖ receiver ‖ device. Envelopes of kind 2 repeat until the other
+// device has answered. Two devices that greet each other at once have two ratchets; each sends with the one that it last read from.
+//
+// # Contents
+//
+//	content = version:u8 = 1 │ type:u8 │ id[16] │ time:u64 (milliseconds since 1970) │ fields
+//
+//	1 text     group[32] │ seq:u64 │ reply[16] │ text:string
+//	2 receipt  group[32] │ what:u8 (1 delivered, 2 read) │ list(id[16])
+//	3 entries  list(entry:bytes)                       of a group's log, in order
+//	4 share    group[32] │ epoch:u64 │ length:u64 │ share[69]  of a sender key; length of the sender's log
+//	5 ask      group[32] │ from:u64                    for the group's log from that entry on
+//	6 file     group[32] │ seq:u64 │ reply[16] │ size:u64 │ sha256[32] │ name:string
+//	7 chunk    file[16] │ index:u32 │ bytes            file: the id of its content of type 6
+//	8 want     file[16] │ index:u32 │ count:u32        chunks of a file
+//
+// Big-endian; group is zeros between two; string and bytes are u16 length and contents, list is u16 count and elements. seq counts a sender's
+// messages in a conversation from 1. Contents that do not parse, or of a type that is not known, are dropped. Types 1 and 6 come in
+// groups by kind 3; all others by kinds 1 and 2.
+//
+// # On disk
+//
+// chat.db is a bbolt file of mode 0600. Values are sealed with AES-256-GCM under a key derived from the identity, the place of the
+// value as additional data; keys are HMACs or random numbers. It shows how many records there are and how long they are.
+package chat

@@ -1,0 +1,289 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/skycoin/viscript/messenger/mailbox"
+	"github.com/skycoin/viscript/node/identity"
+)
+
+// receive fetches and reads envelopes until ctx ends.
+func (e *Engine) receive(ctx context.Context) {
+	pause := firstPause
+	for ctx.Err() == nil {
+		letters, err := e.cfg.Post.Fetch(ctx, e.self.Device)
+		if err == nil {
+			err = e.read(ctx, letters)
+		}
+		if err == nil {
+			pause = firstPause
+			continue
+		}
+		if ctx.Err() == nil {
+			e.log.Debug("receiving", "err", err)
+		}
+		sleep(ctx, pause)
+		pause = min(2*pause, longPause)
+	}
+}
+
+// inbox gathers what one batch of envelopes leads to.
+type inbox struct {
+	t        tx
+	requests int // unknown people who have written; -1: not counted yet
+	events   []Event
+	receipts map[receiptFor][]MessageID
+}
+
+type receiptFor struct {
+	talk Talk
+	to   identity.PubKey
+}
+
+// read takes in a batch and then lets the messenger delete it. After a crash in between the batch comes again and does nothing.
+func (e *Engine) read(ctx context.Context, letters []mailbox.Letter) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	var in *inbox
+	err := e.v.update(func(t tx) error {
+		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}}
+		for _, l := range letters {
+			err := e.open(in, l.Envelope)
+			if errors.Is(err, errForeign) {
+				e.log.Debug("an envelope is dropped", "bytes", len(l.Envelope))
+			} else if err != nil {
+				return err
+			}
+		}
+		for f, ids := range in.receipts {
+			if err := e.pushReceipt(t, f.talk, f.to, deliveredReceipt, ids); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		e.forgetLogs()
+		return err
+	}
+	e.changed(in.events...)
+	e.kick()
+	ids := make([]mailbox.ID, len(letters))
+	for i, l := range letters {
+		ids[i] = l.ID
+	}
+	return e.cfg.Post.Ack(ctx, e.self.Device, ids)
+}
+
+// open reads one envelope. Errors: errForeign; others are of the store.
+func (e *Engine) open(in *inbox, sealed []byte) error {
+	body, err := e.box.Open(sealed)
+	if err != nil {
+		return errForeign
+	}
+	kind, from, rest, err := parseBody(body)
+	if err != nil || from.Owner == e.self.Owner {
+		return errForeign
+	}
+	p, found, err := in.t.contact(from.Owner)
+	if err != nil {
+		return err
+	}
+	if p.Blocked {
+		return nil
+	}
+	if !found {
+		if full, err := in.full(); err != nil || full {
+			return err
+		}
+	}
+	if kind == groupBody {
+		return e.openGroup(in, from, rest)
+	}
+	var text []byte
+	if kind == openingBody {
+		text, err = e.meet(in.t, from, rest)
+	} else {
+		text, err = e.unseal(in.t, from, rest)
+	}
+	if err != nil {
+		return err
+	}
+	c, err := parseContent(text)
+	if err != nil {
+		return errForeign
+	}
+	return e.apply(in, from, c)
+}
+
+// full: so many unknown people have written that no others may. They are counted once in a batch.
+func (in *inbox) full() (bool, error) {
+	if in.requests < 0 {
+		list, err := in.t.contacts()
+		if err != nil {
+			return false, err
+		}
+		in.requests = 0
+		for _, c := range list {
+			if c.Request {
+				in.requests++
+			}
+		}
+	}
+	return in.requests >= MaxRequests, nil
+}
+
+// apply does what a content of a device says, which is proven to be from there.
+func (e *Engine) apply(in *inbox, from mailbox.Address, c *content) error {
+	switch c.kind {
+	case textKind, fileKind:
+		if !(Talk{Group: c.group}).IsGroup() {
+			return e.hear(in, from, To(from.Owner), c)
+		}
+	case receiptKind:
+		return e.receipt(in, from.Owner, c)
+	case entriesKind:
+		return e.takeEntries(in, from.Owner, c.entries)
+	case shareKind:
+		return e.takeShare(in, from, c)
+	case askKind:
+		return e.answerAsk(in, from.Owner, c)
+	case chunkKind:
+		return e.takeChunk(in, from.Owner, c)
+	case wantKind:
+		return e.giveChunks(in, from.Owner, c)
+	}
+	return errForeign
+}
+
+// hear takes in a text or a file.
+func (e *Engine) hear(in *inbox, from mailbox.Address, talk Talk, c *content) error {
+	if _, again, err := in.t.find(from.Owner, c.id); err != nil || again {
+		return err
+	}
+	s, err := in.t.talk(talk)
+	if err != nil {
+		return err
+	}
+	p, err := e.meetContact(in, from, talk, &s)
+	if err != nil {
+		return err
+	}
+	m := &Message{ID: c.id, From: from.Owner, Time: c.time, At: e.now(), Reply: c.reply, Gap: s.gap(from, c.seq)}
+	if c.kind == fileKind {
+		m.File = &File{Name: c.text, Size: c.length, Sum: c.sum}
+	} else {
+		m.Text = c.text
+	}
+	s.Unread++
+	if _, err := in.t.add(&s, m); err != nil {
+		return err
+	}
+	if err := in.t.saveTalk(&s); err != nil {
+		return err
+	}
+	if !p.Request || talk.IsGroup() {
+		f := receiptFor{talk, from.Owner}
+		in.receipts[f] = append(in.receipts[f], c.id)
+	}
+	in.events = append(in.events, Event{Kind: MessageAdded, Talk: talk, Message: m})
+	return nil
+}
+
+// gap notes the number of a sender's message, and reports whether some before it are missing.
+func (s *talkState) gap(from mailbox.Address, seq uint64) bool {
+	k := from.Owner.Short() + "/" + strconv.FormatUint(uint64(from.Device), 16)
+	if s.Seqs == nil {
+		s.Seqs = map[string]uint64{}
+	}
+	last := s.Seqs[k]
+	s.Seqs[k] = max(last, seq)
+	return seq != last+1
+}
+
+// meetContact is the person who wrote: a request, if nobody knows them. errForeign: they may not.
+func (e *Engine) meetContact(in *inbox, from mailbox.Address, talk Talk, s *talkState) (Contact, error) {
+	p, found, err := in.t.contact(from.Owner)
+	if err != nil {
+		return p, err
+	}
+	fresh, stranger := !slices.Contains(p.Devices, from.Device), !found || p.Met
+	switch {
+	case stranger && talk.IsGroup():
+		p.Met = true
+	case stranger:
+		p.Request, p.Met = true, false
+		if in.requests >= 0 {
+			in.requests++
+		}
+		in.events = append(in.events, Event{Kind: RequestAdded, Talk: talk})
+	case p.Request && s.Last >= MaxRequestTexts:
+		return p, errForeign
+	}
+	if !fresh && !stranger {
+		return p, nil
+	}
+	if p.Added.IsZero() {
+		p.Added = e.now()
+	}
+	if fresh {
+		if len(p.Devices) > 0 && p.known() {
+			in.events = append(in.events, Event{Kind: NewDevice, Talk: To(from.Owner)})
+			p.Verified = false
+		}
+		p.Devices = append(p.Devices, from.Device)
+		if len(p.Devices) > 2*mailbox.MaxDevices {
+			p.Devices = p.Devices[1:]
+		}
+	}
+	return p, in.t.saveContact(&p)
+}
+
+// receipt notes what has become of our messages.
+func (e *Engine) receipt(in *inbox, from identity.PubKey, c *content) error {
+	talk := Talk{Group: c.group}
+	if !talk.IsGroup() {
+		talk = To(from)
+	}
+	k := in.t.v.talkToken(talk)
+	for _, id := range c.ids {
+		r, found, err := in.t.find(e.self.Owner, id)
+		if err != nil {
+			return err
+		}
+		if !found || r.talk != k {
+			continue
+		}
+		events, err := e.mark(in.t, r, func(m *Message) bool { return m.heard(from, c.what) })
+		if err != nil {
+			return err
+		}
+		in.events = append(in.events, events...)
+	}
+	return nil
+}
+
+// heard notes that somebody has a message of ours, or has read it.
+func (m *Message) heard(who identity.PubKey, what uint8) bool {
+	changed := false
+	note := func(list *[]identity.PubKey) {
+		if !slices.Contains(*list, who) && len(*list) < m.Want {
+			*list, changed = append(*list, who), true
+		}
+	}
+	note(&m.Got)
+	if what == readReceipt {
+		note(&m.Seen)
+	}
+	if len(m.Got) >= m.Want {
+		m.Status = max(m.Status, Delivered)
+	}
+	if len(m.Seen) >= m.Want {
+		m.Status = max(m.Status, Read)
+	}
+	return changed
+}
