@@ -14,8 +14,10 @@ const (
 	gap = "  "
 	// minProse is how narrow a column of prose becomes before others are cut.
 	minProse = 24
-	// minText is what a column of text keeps while others can still give room.
+	// minText is what a column of text keeps; where that is too much for all, the last columns are left out.
 	minText = 8
+	// minTitle is what a title keeps.
+	minTitle = 5
 )
 
 // column is one column of a table.
@@ -24,13 +26,15 @@ type column struct {
 	right bool // numbers, which are never cut as long as something else can be
 	prose bool // the last one, without a title: its text flows over several rows
 	width int
-	cells int // width of its widest cell
+	cells int  // width of its widest cell
+	out   bool // left out
 }
 
 // printTable aligns rows under heads; columns whose head begins with ">" to the right.
 // Cells are cleaned: what apps say of themselves cannot move the cursor. On a terminal, which is
 // columns wide (0: none), no row is wider: a last column without a head is prose and flows, others
-// are shortened with an ellipsis: the last text first, then titles, then the widest texts.
+// are shortened with an ellipsis: the last text first, then titles, then the widest texts. Where all would be too short to read,
+// the last columns are left out, and named below.
 func printTable(w io.Writer, columns int, heads []string, rows [][]string) {
 	table := measure(heads, rows)
 	if columns > 0 {
@@ -46,6 +50,20 @@ func printTable(w io.Writer, columns int, heads []string, rows [][]string) {
 	for _, row := range rows {
 		printRow(w, columns, table, row)
 	}
+	if left := leftOut(table); left != "" {
+		fmt.Fprintln(w, term.Truncate("not shown: "+left+" (wider, or --json)", columns))
+	}
+}
+
+// leftOut names the columns that are left out.
+func leftOut(table []column) string {
+	var titles []string
+	for _, c := range table {
+		if c.out && c.title != "" {
+			titles = append(titles, strings.ToLower(c.title))
+		}
+	}
+	return strings.Join(titles, ", ")
 }
 
 // measure cleans the cells and finds how wide the columns are.
@@ -78,27 +96,54 @@ func fitTable(table []column, columns int) {
 			c.width, over = c.width-n, over-n
 		}
 	}
+	shorten(table, take)
+	for i := len(table) - 1; i > 0 && over > 0; i-- {
+		if c := &table[i]; !c.prose {
+			c.out = true
+			over -= c.width + len(gap)
+		}
+	}
+	for over > 0 && table[0].width > 1 {
+		take(&table[0], 1)
+	}
+	widen(table, -over)
+}
+
+// shorten takes from columns of text and titles what they can miss.
+func shorten(table []column, take func(c *column, least int)) {
 	last := len(table) - 1
 	for last > 0 && (table[last].right || table[last].cells == 0) {
 		last--
 	}
 	if last >= 0 {
-		least := 1
+		least := min(minText, table[last].cells)
 		if table[last].prose {
 			least = minProse
 		}
 		take(&table[last], least)
 	}
 	for i := len(table) - 1; i >= 0; i-- {
-		take(&table[i], max(table[i].cells, 3))
+		take(&table[i], max(table[i].cells, min(minTitle, term.Width(table[i].title))))
 	}
-	for _, least := range []int{minText, 1} {
-		for over > 0 {
-			c := widest(table)
-			if c == nil || c.width <= least {
-				break
-			}
-			take(c, c.width-1)
+	for {
+		c := widest(table)
+		if c == nil || c.width <= minText {
+			return
+		}
+		before := c.width
+		take(c, c.width-1)
+		if c.width == before {
+			return
+		}
+	}
+}
+
+// widen gives back what leaving columns out has freed.
+func widen(table []column, free int) {
+	for i := range table {
+		c := &table[i]
+		if n := min(free, max(c.cells, term.Width(c.title))-c.width); n > 0 && !c.out && !c.prose {
+			c.width, free = c.width+n, free-n
 		}
 	}
 }
@@ -117,6 +162,9 @@ func printRow(w io.Writer, columns int, table []column, cells []string) {
 	var b strings.Builder
 	indent := 0
 	for i, c := range table {
+		if c.out {
+			continue
+		}
 		text := ""
 		if i < len(cells) {
 			text = cells[i]
