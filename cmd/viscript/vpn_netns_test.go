@@ -36,6 +36,14 @@ type vpnField struct {
 }
 
 func newVPNField(t *testing.T, server, client []string) *vpnField {
+	v := newVPNHosts(t, server)
+	v.wants = client
+	v.client()
+	return v
+}
+
+// newVPNHosts is newVPNField without the client.
+func newVPNHosts(t *testing.T, server []string) *vpnField {
 	v := &vpnField{field: newField(t, "c", "a", "b", "x", "w"), web: t.TempDir()}
 	hops := []string{"c", "a", "b", "x"}
 	at := map[string]string{}
@@ -44,16 +52,18 @@ func newVPNField(t *testing.T, server, client []string) *vpnField {
 	}
 	v.behind()
 	v.start("m", "tracker", "apptracker", "10.76.0.1:20001")
-	v.start("m", "manager", "nodemanager", "vpn.mesh", "10.76.0.1:5999", "10.76.0.1:20001")
+	v.manager()
 	v.listens("m", "10.76.0.1:5999")
 	for i := len(hops) - 1; i >= 0; i-- {
 		v.node(hops[i], at[hops[i]])
 	}
 	v.flags = server
 	v.server()
-	v.wants = client
-	v.client()
 	return v
+}
+
+func (v *vpnField) manager() {
+	v.start("m", "manager", "nodemanager", "vpn.mesh", "10.76.0.1:5999", "10.76.0.1:20001")
 }
 
 func (v *vpnField) server() {
@@ -65,12 +75,16 @@ func (v *vpnField) client() {
 }
 
 func (v *vpnField) node(host, peer string) {
+	v.startNode(host, peer)
+	v.listens(host, ":15000")
+}
+
+func (v *vpnField) startNode(host, peer string) {
 	args := []string{"node", "0.0.0.0:5000", "10.76.0.1:5999", "false", "15000", "node-" + host}
 	if peer != "" {
 		args = append(args, "--peer", peer+":5000")
 	}
 	v.start(host, "node-"+host, args...)
-	v.listens(host, ":15000")
 }
 
 // behind makes the host behind the exit, with a web server and iperf3.
