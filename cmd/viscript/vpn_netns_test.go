@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,14 @@ type vpnField struct {
 }
 
 func newVPNField(t *testing.T, server, client []string) *vpnField {
+	v := newVPNHosts(t, server)
+	v.wants = client
+	v.client()
+	return v
+}
+
+// newVPNHosts is newVPNField without the client.
+func newVPNHosts(t *testing.T, server []string) *vpnField {
 	v := &vpnField{field: newField(t, "c", "a", "b", "x", "w"), web: t.TempDir()}
 	hops := []string{"c", "a", "b", "x"}
 	at := map[string]string{}
@@ -44,16 +53,18 @@ func newVPNField(t *testing.T, server, client []string) *vpnField {
 	}
 	v.behind()
 	v.start("m", "tracker", "apptracker", "10.76.0.1:20001")
-	v.start("m", "manager", "nodemanager", "vpn.mesh", "10.76.0.1:5999", "10.76.0.1:20001")
+	v.manager()
 	v.listens("m", "10.76.0.1:5999")
 	for i := len(hops) - 1; i >= 0; i-- {
 		v.node(hops[i], at[hops[i]])
 	}
 	v.flags = server
 	v.server()
-	v.wants = client
-	v.client()
 	return v
+}
+
+func (v *vpnField) manager() {
+	v.start("m", "manager", "nodemanager", "vpn.mesh", "10.76.0.1:5999", "10.76.0.1:20001")
 }
 
 func (v *vpnField) server() {
@@ -65,12 +76,16 @@ func (v *vpnField) client() {
 }
 
 func (v *vpnField) node(host, peer string) {
+	v.startNode(host, peer)
+	v.listens(host, ":15000")
+}
+
+func (v *vpnField) startNode(host, peer string) {
 	args := []string{"node", "0.0.0.0:5000", "10.76.0.1:5999", "false", "15000", "node-" + host}
 	if peer != "" {
 		args = append(args, "--peer", peer+":5000")
 	}
 	v.start(host, "node-"+host, args...)
-	v.listens(host, ":15000")
 }
 
 // behind makes the host behind the exit, with a web server and iperf3.
@@ -125,8 +140,11 @@ func (v *vpnField) must(args ...string) string {
 	return out
 }
 
-// vpnBulk is how much the checked transfer moves.
+// vpnBulk is how much the checked transfer moves; VISCRIPT_VPN_BULK names another number of MiB.
 func vpnBulk() int64 {
+	if n, err := strconv.Atoi(os.Getenv("VISCRIPT_VPN_BULK")); err == nil {
+		return int64(n) << 20
+	}
 	if raceDetector {
 		return 32 << 20
 	}
@@ -195,7 +213,9 @@ func (v *vpnField) bulk(t *testing.T) {
 		t.Fatal(err)
 	}
 	file.Close()
+	began := time.Now()
 	out := v.must("sh", "-c", "curl -q -sS --fail http://"+webBehind+"/bulk | sha256sum")
+	t.Logf("%d MiB in %v", vpnBulk()>>20, time.Since(began).Round(time.Millisecond))
 	if want := hex.EncodeToString(sum.Sum(nil)); !strings.HasPrefix(out, want) {
 		t.Errorf("got %s, want %s", out, want)
 	}

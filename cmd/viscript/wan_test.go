@@ -143,7 +143,7 @@ func (f *field) wan(a, b string, delay time.Duration, loss float64) {
 	}
 }
 
-// BenchmarkLossyLine downloads over a line of 40 ms that loses packets: by a stream of the mesh, by ssh -D
+// BenchmarkLossyLine downloads over a line of 40 ms that loses packets: by a stream of the mesh, by its VPN, by ssh -D
 // and through wireguard-go. Those that are not installed are left out; WIREGUARD_GO names the latter.
 func BenchmarkLossyLine(b *testing.B) {
 	for _, loss := range []float64{0.001, 0.01} {
@@ -151,7 +151,7 @@ func BenchmarkLossyLine(b *testing.B) {
 			for _, way := range []struct {
 				name string
 				up   func(*field) (proxy string, ok bool)
-			}{{"mesh", (*field).overMesh}, {"ssh", (*field).overSSH}, {"wireguard-go", (*field).overWireguard}} {
+			}{{"mesh", (*field).overMesh}, {"vpn", (*field).overVPN}, {"ssh", (*field).overSSH}, {"wireguard-go", (*field).overWireguard}} {
 				b.Run(fmt.Sprintf("loss=%g/hosts=%s/%s", loss, cc, way.name), func(b *testing.B) {
 					f := newField(b, "a", "b")
 					for _, h := range f.hosts {
@@ -191,6 +191,19 @@ func (f *field) overMesh() (string, bool) {
 	f.node("a", "10.78.0.2")
 	f.serve()
 	return "-x socks5h://" + fieldProxy + " http://" + fieldPage + "/bytes/4294967296", true
+}
+
+func (f *field) overVPN() (string, bool) {
+	f.manage()
+	f.node("b")
+	f.node("a", "10.78.0.2")
+	f.start("b", "server", "vpn-server", "way-out", "127.0.0.1:15000", "--tun", f.tag+"o", "--allow-host")
+	f.start("a", "client", "vpn-client", "way-in", "127.0.0.1:15000", "0", "--server", "way-out", "--tun", f.tag+"i")
+	eventuallyTrue(f.t, "the client is connected", func() error {
+		return exec.Command("ip", "netns", "exec", f.ns("a"), "ping", "-c", "1", "-W", "1", exitInside).Run()
+	})
+	f.page(exitInside + ":21080")
+	return "http://" + exitInside + ":21080/bytes/4294967296", true
 }
 
 func (f *field) overSSH() (string, bool) {

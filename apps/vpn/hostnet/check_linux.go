@@ -105,8 +105,8 @@ func (t *test) route4() {
 	if !t.full {
 		targets = targets[:0]
 		for _, r := range t.routes {
-			if r.Kind == route.Unicast {
-				targets = append(targets, r.Dst.Addr().Next().String())
+			if a, ok := t.sample(r.Dst); ok && r.Kind == route.Unicast {
+				targets = append(targets, a.String())
 			}
 		}
 	}
@@ -125,6 +125,34 @@ func (t *test) route4() {
 	default:
 		t.say("route", true, "%d of %d addresses leave by %s, the mesh's own packets by %s", len(targets), len(targets), t.tun, orNothing(dev))
 	}
+}
+
+// maxSamples is how many addresses of a network are looked at to find one that can be asked for.
+const maxSamples = 64
+
+// sample is an address of a network that is neither ours, which the kernel keeps, nor in a network that goes its usual way;
+// false: the first ones are all of them such.
+func (t *test) sample(p netip.Prefix) (netip.Addr, bool) {
+	a := p.Masked().Addr()
+	if !p.IsSingleIP() { // the first address is the network's own
+		a = a.Next()
+	}
+	for range maxSamples {
+		if !p.Contains(a) {
+			break
+		}
+		ours := slices.ContainsFunc(t.link.Addresses, func(o netip.Prefix) bool { return o.Addr() == a })
+		if !ours && !t.thrown(a, p.Bits()) {
+			return a, true
+		}
+		a = a.Next()
+	}
+	return netip.Addr{}, false
+}
+
+// thrown reports whether an address is an exception from a network of that many bits which goes through the tunnel.
+func (t *test) thrown(a netip.Addr, bits int) bool {
+	return slices.ContainsFunc(t.routes, func(r route.Route) bool { return r.Kind == route.Throw && r.Dst.Bits() >= bits && r.Dst.Contains(a) })
 }
 
 func orNothing(dev string) string {
@@ -265,7 +293,7 @@ func (t *test) nobody(v6 bool) netip.Addr {
 	}
 	for _, text := range list {
 		a := netip.MustParseAddr(text)
-		if !slices.ContainsFunc(t.routes, func(r route.Route) bool { return r.Kind == route.Throw && r.Dst.Contains(a) }) {
+		if !t.thrown(a, 0) {
 			return a
 		}
 	}

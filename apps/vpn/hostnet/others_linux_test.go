@@ -227,6 +227,30 @@ func TestSplitTunnel(t *testing.T) {
 	s.same(before, "after undo")
 }
 
+// Networks whose first addresses are ours, or go their usual way, and networks of one address.
+func TestNothingLeaksInNetworksThatAreOurs(t *testing.T) {
+	if !inSpace(t) {
+		return
+	}
+	s := newSpace(t)
+	h := s.open()
+	for _, c := range []Client{
+		{Routes: prefixes("10.95.0.0/24", "10.95.0.1/32")},
+		{Routes: prefixes("10.95.0.0/31", "10.95.0.2/32")},
+		{Routes: prefixes("10.95.0.0/24"), Except: prefixes("10.95.0.0/28")},
+		{Routes: prefixes("10.95.0.0/24"), Except: prefixes("10.95.0.0/24")},
+		{Routes: prefixes("10.95.0.0/24"), Except: prefixes("10.0.0.0/8")},
+	} {
+		c.Tun, c.Addresses, c.MTU = "vpn0", prefixes("10.95.0.1/32", "10.95.0.2/32"), 1500
+		if err := h.Client(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := Check(t.Context(), s.config()); err != nil || Failed(list) {
+			t.Errorf("%v without %v: %+v, %v", c.Routes, c.Except, list, err)
+		}
+	}
+}
+
 // The test for leaks sees each leak.
 func TestLeaksAreSeen(t *testing.T) {
 	if !inSpace(t) {
