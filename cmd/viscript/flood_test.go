@@ -59,8 +59,8 @@ func TestFlood(t *testing.T) {
 	if growth > floodGrowth {
 		t.Errorf("the daemon grew by %d bytes", growth)
 	}
-	// One look in a hundred may meet a busy machine.
-	if p := pings[len(pings)*99/100]; p > floodPing {
+	// One look in a hundred, and one in any case, may meet a busy machine.
+	if p := pings[max(0, min(len(pings)*99/100, len(pings)-2))]; p > floodPing {
 		t.Errorf("pings of another app took %v", p)
 	}
 	wholeLines(t, flood.Log)
