@@ -195,6 +195,7 @@ func isRole(r signal.StartRequest) bool {
 
 // run serves until it is asked to end, then stops the apps in order.
 func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
+	defer started()()
 	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer endServing()
 	ctx, cancel := context.WithCancel(ctx)

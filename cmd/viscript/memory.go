@@ -21,8 +21,9 @@ func lean(run func(context.Context) error) func(context.Context) error {
 		if os.Getenv("GOGC") == "" {
 			debug.SetGCPercent(leanGC)
 		}
-		started := time.AfterFunc(startupTime, forgetStartup)
-		defer started.Stop()
 		return run(ctx)
 	}
 }
+
+// started has a process that goes on running give back what only its start needed. The result ends that, if it is not over.
+func started() (stop func() bool) { return time.AfterFunc(startupTime, forgetStartup).Stop }

@@ -129,6 +129,7 @@ func (r role) run(ctx context.Context, o roleOptions, args []string) error {
 	client := signal.FromContext(ctx)
 	go announce(ctx, client, svc, env.log)
 	env.log.Info("started", "role", r.name, "key", env.key.Public().Short(), "state", env.dir)
+	defer started()()
 	err = svc.run(ctx)
 	client.Wait()
 	return err
