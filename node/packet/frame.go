@@ -37,7 +37,7 @@ func normal(h header, p *Packet, b []byte) (n header, err error) {
 	}
 	at, ok := p.checksumAt(b)
 	if !ok || h.flags&needsChecksum == 0 {
-		return n, finish(h, b)
+		return n, finish(h, p, b)
 	}
 	n = header{flags: needsChecksum, start: uint16(p.l4), offset: at}
 	if h.kind != kindNone {
@@ -46,10 +46,11 @@ func normal(h header, p *Packet, b []byte) (n header, err error) {
 	return n, check(n, p, b)
 }
 
-// finish computes a checksum of which the kernel left the end to us, of a transport that is not TCP or UDP (RFC 1071).
-func finish(h header, b []byte) error {
+// finish computes a checksum of which the kernel left the end to us, of a transport that is not TCP or UDP (RFC 1071). It lies
+// behind the IP header: that one stays as it was parsed.
+func finish(h header, p *Packet, b []byte) error {
 	start, at := int(h.start), int(h.start)+int(h.offset)
-	if h.kind != kindNone || h.flags&needsChecksum == 0 || at+2 > len(b) {
+	if h.kind != kindNone || h.flags&needsChecksum == 0 || start < p.l4 || at+2 > len(b) {
 		return ErrFrame
 	}
 	binary.BigEndian.PutUint16(b[at:], ^sum(b[start:], 0))

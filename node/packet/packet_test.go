@@ -163,7 +163,9 @@ func TestOutboundFinishesChecksums(t *testing.T) {
 	if s := sum(got[HeaderLen+ip4Len:], 0); s != 0xffff {
 		t.Errorf("the sum over all is %04x", s)
 	}
-	for _, h := range []header{{flags: 1, start: 60000, offset: 2}, {flags: 1, start: 20, offset: 65535}, {flags: 1, start: 65535, offset: 65535}} {
+	for _, h := range []header{{flags: 1, start: 60000, offset: 2}, {flags: 1, start: 20, offset: 65535}, {flags: 1, start: 65535, offset: 65535},
+		{flags: 1, start: 0, offset: 10}, {flags: 1, start: ip4Len - 1, offset: 2}, // it would be written into the IP header
+	} {
 		if _, _, err := Outbound(framed(h, p)); err == nil {
 			t.Errorf("%+v is taken", h)
 		}
@@ -210,6 +212,7 @@ func seeds() [][]byte {
 		framed(plain, ip4(protoICMP, 0, []byte("x"))), framed(sum4, ip4(protoTCP, 0, tcp(9))), framed(tso4, ip4(protoTCP, 0, tcp(3000))),
 		framed(tso6, ip6(protoTCP, tcp(3000))), framed(uso4, ip4(protoUDP, 0, udp(3000))), framed(plain, ip6(0, []byte{17, 0, 1, 4, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8})),
 		framed(plain, ip6(44, append([]byte{protoUDP, 0, 0, 1, 0, 0, 0, 9}, udp(4)...))),
+		framed(header{flags: needsChecksum}, ip4(protoTCP, 0, []byte("cut short"))),
 	}
 }
 
