@@ -31,7 +31,7 @@ func (c Constraint) Check() error {
 	case c.MaxHops != 0 && c.MinHops > c.MaxHops:
 		return fmt.Errorf("at least %d and at most %d links", c.MinHops, c.MaxHops)
 	case c.MaxHops != 0 && len(c.Via) >= int(c.MaxHops):
-		return fmt.Errorf("%d nodes to pass need more than %d links", len(c.Via), c.MaxHops)
+		return fmt.Errorf("the links allowed, %d, are too few for the nodes to pass, %d", c.MaxHops, len(c.Via))
 	case len(c.Via) > control.MaxVia || len(c.Avoid) > control.MaxVia:
 		return fmt.Errorf("more than %d nodes to pass or to avoid", control.MaxVia)
 	}

@@ -30,7 +30,9 @@ func Show(ctx context.Context, o *signal.Operator, id string, t command.Terminal
 	v := &show{id: id, tty: t, events: make(chan signal.TermEvent, 4)}
 	conn, err := o.Window(ctx, signal.WindowParams{Name: "text"}, signal.WindowHandler{Event: func(e signal.TermEvent) {
 		if e.Method == signal.MethodTermList {
-			v.there = hasTerm(e.Terms, id)
+			if v.missing = nil; !hasTerm(e.Terms, id) {
+				v.missing = command.NoTerm(id, e.Terms)
+			}
 		} else if e.ID == id {
 			select {
 			case v.events <- e:
@@ -43,8 +45,8 @@ func Show(ctx context.Context, o *signal.Operator, id string, t command.Terminal
 	}
 	defer conn.Close()
 	defer cancel() // before Close: an event may be waiting
-	if !v.there {
-		return fmt.Errorf("no terminal has the id %s; `list_terms` shows them", term.Clean(id))
+	if v.missing != nil {
+		return v.missing
 	}
 	v.conn = conn
 	v.send(showBegin)
@@ -71,11 +73,11 @@ const (
 
 // show is one Show. Its fields belong to the goroutine of run.
 type show struct {
-	id     string
-	tty    command.Terminal
-	conn   *signal.WindowConn
-	events chan signal.TermEvent
-	there  bool // in the first list
+	id      string
+	tty     command.Terminal
+	conn    *signal.WindowConn
+	events  chan signal.TermEvent
+	missing error // it is not in the first list
 
 	shot  term.Snapshot
 	drawn bool       // the screen shows shot, but for its last update

@@ -78,6 +78,20 @@ type Stats struct {
 	RateWindow time.Duration  `json:"rate_window_ns"`
 }
 
+// sum adds up what a mover counted of its peers.
+func sum(total tunnel.Total, peers []tunnel.PeerCount, err error) (Stats, error) {
+	s := Stats{Total: total}
+	for _, p := range peers {
+		s.Sent.Packets += p.Sent.Packets
+		s.Sent.Bytes += p.Sent.Bytes
+		s.Received.Packets += p.Received.Packets
+		s.Received.Bytes += p.Received.Bytes
+		s.Unwelcome += p.Unwelcome + p.Spoofed
+		s.Malformed += p.Malformed
+	}
+	return s, err
+}
+
 // meter makes rates of counters.
 type meter struct {
 	at         time.Time
@@ -92,16 +106,7 @@ func (c *Client) Stats() (Stats, error) {
 	if m == nil {
 		return Stats{}, nil
 	}
-	total, peers, err := m.Counts()
-	s := Stats{Total: total}
-	for _, p := range peers {
-		s.Sent.Packets += p.Sent.Packets
-		s.Sent.Bytes += p.Sent.Bytes
-		s.Received.Packets += p.Received.Packets
-		s.Received.Bytes += p.Received.Bytes
-		s.Unwelcome += p.Unwelcome + p.Spoofed
-		s.Malformed += p.Malformed
-	}
+	s, err := sum(m.Counts())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
@@ -175,17 +180,7 @@ func (s *Server) Stats() (Stats, error) {
 	if m == nil {
 		return Stats{}, nil
 	}
-	total, peers, err := m.Counts()
-	st := Stats{Total: total}
-	for _, p := range peers {
-		st.Sent.Packets += p.Sent.Packets
-		st.Sent.Bytes += p.Sent.Bytes
-		st.Received.Packets += p.Received.Packets
-		st.Received.Bytes += p.Received.Bytes
-		st.Unwelcome += p.Unwelcome + p.Spoofed
-		st.Malformed += p.Malformed
-	}
-	return st, err
+	return sum(m.Counts())
 }
 
 func addrTexts(list []netip.Prefix) []string {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	ossignal "os/signal"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -54,7 +52,7 @@ func runAttach(cmd *cobra.Command, state, word string) error {
 	if err != nil {
 		return err
 	}
-	if isTerm(word) {
+	if command.IsTerm(word) {
 		return showTerm(ctx, cmd, operator, dir, word)
 	}
 	id, err := command.FindApp(ctx, operator, word)
@@ -75,12 +73,6 @@ func runAttach(cmd *cobra.Command, state, word string) error {
 	}
 	_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
 	return err
-}
-
-// isTerm says whether a word is the id of a terminal: t and a number.
-func isTerm(word string) bool {
-	n, err := strconv.ParseUint(strings.TrimPrefix(word, "t"), 10, 63)
-	return err == nil && n > 0 && word == "t"+strconv.FormatUint(n, 10)
 }
 
 // showTerm makes this process's terminal a window on one of the daemon's.

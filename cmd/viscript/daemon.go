@@ -208,9 +208,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 	go func() { ended <- d.server.Run(serving) }()
 	work.Go(func() { d.console.Run(ctx) })
 	work.Go(func() { d.op.run(ctx, func(ctx context.Context) error { _, err := d.server.List(ctx); return err }) })
-	if d.wantsWindow() {
-		work.Go(func() { d.window.run(ctx) })
-	}
+	work.Go(func() { d.window.run(ctx, d.wantsWindow()) })
 	person := make(chan error, 1) // what the prompt ended with
 	work.Go(func() { person <- d.attend(ctx) })
 

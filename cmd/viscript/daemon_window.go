@@ -32,6 +32,8 @@ type ownWindow struct {
 const (
 	// closeTime is what a window has to end when the daemon does.
 	closeTime = 3 * time.Second
+	// lookTime is how often a window is looked for that is no child of ours.
+	lookTime = 20 * time.Millisecond
 	// maxReason bounds, in bytes, what is read of a window's last words.
 	maxReason = 4 << 10
 )
@@ -41,21 +43,23 @@ func (d *daemon) wantsWindow() bool {
 	return !d.options.headless && !d.console.Config().Settings.RunHeadless && os.Getenv("DISPLAY") != ""
 }
 
-// run opens the window, unless the one of a daemon before is still there, and says when it has ended. When ctx ends
-// it closes the window.
-func (w *ownWindow) run(ctx context.Context) {
-	if !gl.Built {
-		w.notices.Line("no window: this executable was built without it")
-		return
-	}
+// run opens the window where it is wanted, unless the one of a daemon before is still there. When ctx ends it closes
+// the window, whichever daemon opened it.
+func (w *ownWindow) run(ctx context.Context, wanted bool) {
 	folder := filepath.Join(w.state, windowFolder)
-	if pid := lockHolder(folder); pid > 0 {
-		<-ctx.Done()
-		if !w.stays.Load() {
-			_ = syscall.Kill(pid, syscall.SIGTERM) // it may have ended
-		}
-		return
+	switch {
+	case !wanted || lockHolder(folder) > 0:
+	case !gl.Built:
+		w.notices.Line("no window: this executable was built without it")
+	default:
+		w.open(ctx, folder)
 	}
+	<-ctx.Done()
+	w.endLeft(folder)
+}
+
+// open lives as long as a window of this daemon's, and says when it has ended by itself.
+func (w *ownWindow) open(ctx context.Context, folder string) {
 	cmd, log, err := w.command(folder)
 	if err == nil {
 		err = cmd.Start()
@@ -93,6 +97,18 @@ func (w *ownWindow) command(folder string) (*exec.Cmd, *os.File, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C at the prompt is not for it
 	return cmd, log, nil
+}
+
+// endLeft closes the window of a daemon before. It is waited for: the next daemon is not to find it.
+func (w *ownWindow) endLeft(folder string) {
+	pid := lockHolder(folder)
+	if pid == 0 || w.stays.Load() {
+		return
+	}
+	_ = syscall.Kill(pid, syscall.SIGTERM) // it may have ended
+	for end := time.Now().Add(closeTime); lockHolder(folder) == pid && time.Now().Before(end); {
+		time.Sleep(lookTime)
+	}
 }
 
 // end closes the window with the daemon.

@@ -11,6 +11,7 @@ import (
 	"github.com/skycoin/viscript/messenger/chat"
 	"github.com/skycoin/viscript/messenger/mailbox"
 	"github.com/skycoin/viscript/node/secure"
+	"github.com/skycoin/viscript/viscript/command"
 )
 
 func chatRole() role {
@@ -105,7 +106,7 @@ func (p *chatRoom) unread() (text string) {
 		text = fmt.Sprintf(", %d unread", n)
 	}
 	if len(requests) > 0 {
-		text += fmt.Sprintf(", %d requests", len(requests))
+		text += ", " + command.Count(len(requests), "request")
 	}
 	return text
 }

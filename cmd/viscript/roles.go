@@ -18,6 +18,7 @@ import (
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/command"
 )
 
 // role is one kind of process that this executable can be.
@@ -94,11 +95,11 @@ func (r role) command() *cobra.Command {
 			if len(args) >= r.count[0] && len(args) <= r.count[1] {
 				return nil
 			}
-			want := fmt.Sprint(r.count[0])
+			want := command.Count(r.count[1], "argument")
 			if r.count[1] > r.count[0] {
-				want = fmt.Sprintf("%d to %d", r.count[0], r.count[1])
+				want = fmt.Sprintf("%d to %s", r.count[0], want)
 			}
-			return fmt.Errorf("%s takes %s arguments, not %d\nusage: %s", r.name, want, len(args), cmd.UseLine())
+			return fmt.Errorf("%s takes %s, not %d\nusage: %s", r.name, want, len(args), cmd.UseLine())
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), o, args) },
 	}

@@ -73,7 +73,7 @@ func TestShowTerminal(t *testing.T) {
 	one.sees("terminal t1 is closed")
 	one.leaves(exitOK)
 	none := sit(t, "attach", "--state", state, "t77")
-	none.sees("no terminal has the id t77")
+	none.sees("no terminal has the id t77; `list_terms` shows them: t2")
 	none.leaves(exitFailed)
 	prompt.types("quit\r")
 	prompt.leaves(exitOK)

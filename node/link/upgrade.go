@@ -112,7 +112,7 @@ func (n *Neighbours) punch(ctx context.Context, l *Link, c call) error {
 	}
 	us := n.cfg.Key.Public()
 	dial := slices.Compare(us[:], l.peer[:]) < 0
-	punching, cancel := context.WithTimeoutCause(ctx, punchTime, fmt.Errorf("none of %d addresses answered", len(c.addrs)))
+	punching, cancel := context.WithTimeoutCause(ctx, punchTime, fmt.Errorf("no answer from the addresses tried, %d", len(c.addrs)))
 	defer cancel()
 	n.mu.Lock()
 	maps.DeleteFunc(n.punched, func(_ identity.PubKey, at time.Time) bool { return time.Since(at) > punchTime })

@@ -69,7 +69,7 @@ func TestPunchedTakesOver(t *testing.T) {
 		p.carrier(t, "relay")
 		time.Sleep(20 * time.Second)
 		p.carrier(t, "relay")
-		if why := p.a.Links()[0].Why; why != "link: no address of the peer is known; punching: none of 1 addresses answered" {
+		if why := p.a.Links()[0].Why; why != "link: no address of the peer is known; punching: no answer from the addresses tried, 1" {
 			t.Errorf("why: %s", why)
 		}
 		open.Store(true)

@@ -39,6 +39,9 @@ func explain(v *view, q Query, src, dst int32, via []int32, gaveUp bool) error {
 }
 
 func span(q Query) string {
+	if q.MaxHops == 1 {
+		return "1 link"
+	}
 	if q.MinHops == q.MaxHops {
 		return fmt.Sprintf("exactly %d links", q.MinHops)
 	}

@@ -99,7 +99,7 @@ func (q *Query) check() error {
 	case q.MinHops > q.MaxHops:
 		return no("at least %d and at most %d links", q.MinHops, q.MaxHops)
 	case len(q.Via) >= q.MaxHops:
-		return no("%d nodes to pass with at most %d links", len(q.Via), q.MaxHops)
+		return no("the links allowed, %d, are too few for the nodes to pass, %d", q.MaxHops, len(q.Via))
 	}
 	for i, k := range q.Via {
 		if k == q.Src || k == q.Dst || slices.Contains(q.Via[:i], k) {

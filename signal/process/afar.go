@@ -52,9 +52,12 @@ func (p *Process) withoutKeeper() {
 		p.change(func() { p.custody, p.empty = Over, true })
 		return
 	}
-	if e, over := p.ended(); over { // it told us and was killed before it could write
+	p.mu.Lock()
+	told := p.ending
+	p.mu.Unlock()
+	if told != nil { // and was killed before it could write
 		if !p.replaced() {
-			_ = p.at.writeEnding(Ending{App: p.record.App, Boot: p.record.Boot, Exit: e})
+			_ = p.at.writeEnding(*told)
 		}
 		p.change(func() { p.custody = Over })
 		return

@@ -4,6 +4,7 @@ package process
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -69,6 +70,39 @@ func TestSilentKeeper(t *testing.T) {
 	}
 	peer.Close()
 	<-over
+}
+
+// What a keeper told of a ladder counts when its answer is lost.
+func TestLostAnswer(t *testing.T) {
+	at := place{t.TempDir(), 1}
+	p := newProcess(at, Record{ID: 1, App: Identity{Pid: 1 << 30, Start: 1}}, nil)
+	p.custody = Kept
+	ours, theirs := net.Pipe()
+	var keeper *signal.Peer
+	keeper = signal.NewPeer(signal.NewFrames(theirs), signal.PeerOptions{
+		Handle: func(ctx context.Context, method string, _ json.RawMessage) (any, error) {
+			if method == methodStop {
+				e := Ending{App: p.record.App, Exit: Exit{Code: 143}, Stopped: true, Report: &Report{Rung: Term, ExitCode: 143}}
+				_ = keeper.Notify(ctx, methodEnded, e)
+				_ = keeper.Flush(ctx)
+				keeper.Close()
+			}
+			return struct{}{}, nil
+		},
+	})
+	over := make(chan struct{})
+	go func() { defer close(over); _ = keeper.Run(context.Background()) }()
+	go p.run(signal.NewFrames(ours))
+	for _, want := range []Rung{Term, Gone} {
+		if rep, err := p.Stop(t.Context(), nil, patient); err != nil || rep.Rung != want || rep.ExitCode != 143 {
+			t.Errorf("%+v, %v, want rung %d", rep, err, want)
+		}
+	}
+	<-over
+	<-p.gone
+	if e, ok := at.readEnding(p.record); !ok || e.Report == nil || e.Report.Rung != Term {
+		t.Errorf("recorded: %+v, %v", e, ok)
+	}
 }
 
 // How an orphan ended is known before its new parent looks, which may take seconds.

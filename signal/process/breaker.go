@@ -3,6 +3,7 @@
 package process
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -31,6 +32,15 @@ func (b *breaker) started(now time.Duration) {
 func (b *breaker) open(now time.Duration) bool {
 	n := b.limits.Starts
 	return n > 0 && len(b.starts) >= n && now-b.starts[len(b.starts)-n] <= time.Duration(b.limits.Window)
+}
+
+// reason says why nothing is started while it is open.
+func (b *breaker) reason() string {
+	starts := "a start"
+	if b.limits.Starts > 1 {
+		starts = fmt.Sprintf("%d starts", b.limits.Starts)
+	}
+	return fmt.Sprintf("%s within %v: it is not started again until somebody does", starts, time.Duration(b.limits.Window))
 }
 
 func (b *breaker) reset() { b.starts = nil }

@@ -79,7 +79,7 @@ func (k *keeper) handle(ctx context.Context, peer *signal.Peer, conn net.Conn, m
 	case methodState:
 		return k.state(peer), nil
 	case methodStop:
-		return decoded(params, func(p stopParams) (any, error) { return k.stop(p), nil })
+		return decoded(params, k.answerStop)
 	case methodBegin:
 		return decoded(params, func(ladderParams) (any, error) { return struct{}{}, k.announce(peer) })
 	case methodWant:

@@ -81,6 +81,21 @@ func (k *keeper) stop(p stopParams) Report {
 	return rep
 }
 
+// answerStop is stop for a request: the keeper does not end before the answer is on its way.
+func (k *keeper) answerStop(p stopParams) (any, error) {
+	k.mu.Lock()
+	answering := !k.closing
+	if answering {
+		k.work.Add(1)
+	}
+	k.mu.Unlock()
+	rep := k.stop(p)
+	if !answering {
+		return rep, nil
+	}
+	return signal.AfterAnswer(rep, k.work.Done), nil
+}
+
 // announce notes that the end which may come now is asked for, unless who asks is killed before.
 func (k *keeper) announce(peer *signal.Peer) error {
 	k.mu.Lock()

@@ -91,8 +91,7 @@ func (r *Restarter) Exited(code int, uptime time.Duration, wanted bool) Decision
 		return Decision{Reason: reason}
 	}
 	if r.breaker.open(r.clock) {
-		return Decision{Verdict: BreakerOpen, Reason: fmt.Sprintf("%d starts within %v: it is not started again until somebody does",
-			r.breaker.limits.Starts, time.Duration(r.breaker.limits.Window))}
+		return Decision{Verdict: BreakerOpen, Reason: r.breaker.reason()}
 	}
 	after := r.pause.next(r.random())
 	r.clock += after

@@ -63,7 +63,8 @@ func (p *Process) Stop(ctx context.Context, ask func(context.Context) error, l L
 	if !p.CanAnswer() {
 		ask = nil
 	}
-	answered := false
+	_, before := p.Stopping()
+	var answered, climbed bool
 	var silent time.Time // since when there is no connection to a keeper that lives
 	for {
 		peer, custody, changed := p.keeper()
@@ -80,7 +81,7 @@ func (p *Process) Stop(ctx context.Context, ask func(context.Context) error, l L
 			if errors.Is(err, ErrSilent) {
 				return Report{ExitCode: -1}, err
 			}
-			ask, silent = nil, time.Now() // it was asked once
+			ask, silent, climbed = nil, time.Now(), true // it was asked once
 			p.awaitChange(ctx, changed, lastLook)
 		case custody == Kept && !silent.IsZero() && time.Since(silent) > p.patience:
 			return Report{ExitCode: -1}, ErrSilent
@@ -91,6 +92,9 @@ func (p *Process) Stop(ctx context.Context, ask func(context.Context) error, l L
 			p.wakeKeeper()
 			p.awaitChange(ctx, changed, lastLook)
 		default:
+			if _, rep := p.Stopping(); climbed && before == nil && rep != nil { // told or written, but its answer was lost
+				return rep.after(answered), nil
+			}
 			rep, err := p.stopFromAfar(ctx, ask, l)
 			return rep.after(answered), err
 		}

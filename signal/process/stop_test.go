@@ -28,7 +28,7 @@ func TestStopRungs(t *testing.T) {
 		want   Rung
 		code   int
 	}{
-		{name: "asked", script: "sleep 60 & wait", ladder: patient, want: Asked, code: 137,
+		{name: "asked", script: "exec sleep 60", ladder: patient, want: Asked, code: 137,
 			ask: func(p *Process) error { return syscall.Kill(-p.Pid(), syscall.SIGKILL) }},
 		{name: "cannot be asked", script: "exec sleep 60", ladder: patient, want: Term, code: 143,
 			ask: func(*Process) error { return errors.New("no connection") }},

@@ -101,7 +101,7 @@ func (c *conn) sayEvent(p signal.EventParams) {
 	e := signal.Event{ID: c.app.id, App: c.app.request().App, Kind: kindApp}
 	e.Text = oneLine(p.Kind, signal.MaxEventKind) + ": " + oneLine(p.Text, signal.MaxEventText)
 	if p.Dropped > 0 {
-		e.Text += fmt.Sprintf(" (%d events before it were lost)", p.Dropped)
+		e.Text += fmt.Sprintf(" (events lost before it: %d)", p.Dropped)
 	}
 	if len(p.Fields) <= signal.MaxFields {
 		e.Fields = p.Fields
@@ -118,7 +118,7 @@ func (c *conn) sayLog(p signal.LogParams) {
 	line := strings.ToValidUTF8(p.Line[:min(len(p.Line), signal.MaxLogLine)], "")
 	line = strings.ReplaceAll(line, "\n", " ")
 	if lost > 0 {
-		line = fmt.Sprintf("(%d lines lost)\n%s", lost, line)
+		line = fmt.Sprintf("(lines lost: %d)\n%s", lost, line)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sayTime) // a keeper takes it at once
 	defer cancel()

@@ -35,6 +35,9 @@ func attach(ctx context.Context, c *call) error {
 		return usagef("attach: %s is a terminal, no app: `focus %s` raises it in a window, `viscript attach %s` shows it in another terminal", c.args[0], c.args[0], c.args[0])
 	}
 	id, err := c.onlyID(ctx)
+	if err != nil && len(c.args) == 1 && c.Terminals != nil && IsTerm(c.args[0]) {
+		return usagef("attach: %w", NoTerm(c.args[0], c.Terminals.Terms()))
+	}
 	if err != nil {
 		return err
 	}

@@ -56,11 +56,11 @@ func checkLimits(all []signal.App) []finding {
 	want := uint64(max(fewestFiles, running*filesPerApp*2))
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err == nil && files.Cur < want {
 		found = append(found, bad(fmt.Sprintf("ulimit -n %d before the daemon starts, or LimitNOFILE=%d in its unit", want, want),
-			"the daemon may open %d files; with %d apps it should be %d", files.Cur, running, want))
+			"the daemon may open %d files; with %s it should be %d", files.Cur, Count(running, "app"), want))
 	}
 	var procs unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &procs); err == nil && procs.Cur < uint64(running*4+200) {
-		found = append(found, bad("ulimit -u, or LimitNPROC= and TasksMax= in its unit", "this user may have %d processes and threads, with %d apps running", procs.Cur, running))
+		found = append(found, bad("ulimit -u, or LimitNPROC= and TasksMax= in its unit", "this user may have %d processes and threads, with %s running", procs.Cur, Count(running, "app")))
 	}
 	if len(found) == 0 {
 		found = append(found, good("limits: %d open files", files.Cur))

@@ -141,7 +141,7 @@ func (a App) kept() (lines []string) {
 	add(a.Autostart, "starts with the daemon")
 	again := a.Restart != "" && a.Restart != signal.RestartNo
 	add(again, "restart: %s", a.Restart)
-	add(again && a.Breaker.Starts > 0, "given up after: %d starts in %v", a.Breaker.Starts, a.Breaker.Window)
+	add(again && a.Breaker.Starts > 0, "given up after: %s in %v", Count(a.Breaker.Starts, "start"), a.Breaker.Window)
 	add(a.Ready != nil, "ready when: %s", a.Ready)
 	add(a.Health != nil, "healthy while: %s", a.Health)
 	add(a.User != "", "runs as: %s", a.User)

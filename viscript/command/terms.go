@@ -29,6 +29,27 @@ type Terminals interface {
 	Move(ctx context.Context, x, y int) error
 }
 
+// IsTerm says whether a word is the id of a terminal: t and a number.
+func IsTerm(word string) bool {
+	n, err := strconv.ParseUint(strings.TrimPrefix(word, "t"), 10, 63)
+	return err == nil && n > 0 && word == "t"+strconv.FormatUint(n, 10)
+}
+
+// NoTerm is for who asked for a terminal that is not among all.
+func NoTerm(id string, all []signal.Term) error {
+	if len(all) == 0 {
+		return fmt.Errorf("no terminal has the id %s; there are none, `new_term` opens one", term.Clean(id))
+	}
+	var ids []string
+	for _, t := range all[:min(len(all), maxListedApps)] {
+		ids = append(ids, term.Clean(t.ID))
+	}
+	if len(all) > maxListedApps {
+		ids = append(ids, "...")
+	}
+	return fmt.Errorf("no terminal has the id %s; `list_terms` shows them: %s", term.Clean(id), strings.Join(ids, ", "))
+}
+
 // aboutTerm explains the word TERM in the synopsis of a command.
 const aboutTerm = "TERM: the id that list_terms shows, or a leading part of it that no other one has."
 

@@ -85,6 +85,8 @@ func TestTerminals(t *testing.T) {
 	for _, line := range []string{"focus t1", "defocus", "mt 1 2"} {
 		b.run(line, Failed) // without a window
 	}
+	_, errs := b.run("attach t9", Usage)
+	has(t, errs, "attach: no terminal has the id t9; `list_terms` shows them: t1, t2\n")
 	if got := b.json("lt"); strings.Contains(got, "focused") || !strings.HasPrefix(got, `[{"id":"t1","title":"viscript","holds":"prompt"`) {
 		t.Error(got)
 	}

@@ -43,19 +43,31 @@ const (
 
 // Notify shows n for some seconds. The same one again only begins anew.
 func (d *Desktop) Notify(n Notice) {
-	n.Title, n.Text = panel.Text(n.Title), panel.Text(n.Text)
-	if len(n.Action) > maxAction {
-		n.Action = ""
-	}
+	n = n.shown()
 	life := infoTime
 	if n.Level != Info {
 		life = alarmTime
 	}
-	d.notices = slices.DeleteFunc(d.notices, func(o notice) bool { return o.Notice == n })
+	d.Withdraw(n)
 	if len(d.notices) >= maxNotices {
 		d.notices = slices.Delete(d.notices, 0, 1)
 	}
 	d.notices = append(d.notices, notice{n, d.now + life})
+}
+
+// Withdraw takes n away if it is still there: it is no longer true.
+func (d *Desktop) Withdraw(n Notice) {
+	n = n.shown()
+	d.notices = slices.DeleteFunc(d.notices, func(o notice) bool { return o.Notice == n })
+}
+
+// shown is n as it is kept.
+func (n Notice) shown() Notice {
+	n.Title, n.Text = panel.Text(n.Title), panel.Text(n.Text)
+	if len(n.Action) > maxAction {
+		n.Action = ""
+	}
+	return n
 }
 
 // noticeRect: the newest is at the top right, the older ones below it.

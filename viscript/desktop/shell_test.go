@@ -123,6 +123,12 @@ func TestNotices(t *testing.T) {
 	if at, ok := s.NextTick(); ok {
 		t.Errorf("a tick is wanted in %v though nothing moves", at-s.now)
 	}
+	s.Notify(Notice{Title: "it is\x1bso", Level: Alarm})
+	s.Notify(Notice{Title: "it is\x1bso", Text: "otherwise", Level: Alarm})
+	if s.Withdraw(Notice{Title: "it is\x1bso", Level: Alarm}); len(s.notices) != 1 || s.notices[0].Text == "" {
+		t.Errorf("after one was taken back: %+v", s.notices)
+	}
+	s.dismiss(0)
 	s.Notify(Notice{Title: "read me"})
 	s.play("move notice; wait 5500ms; wait 3s")
 	if len(s.notices) != 1 {

@@ -81,16 +81,22 @@ func Open(cfg Config) (*Window, error) {
 	return w, nil
 }
 
-// guarded turns a panic into an error. The GLFW binding panics where it should return an error: without a
-// display (Init does not tell), without a fitting pixel format.
+// guarded turns two panics of the GLFW binding into errors: they are nobody's mistake, and it cannot be asked before. Its
+// Init only logs that the server gave no display, and returns nil, so that the next call panics with notInitialized:
+// checkDisplay has found a server, but that may refuse us, or go in between. And its CreateWindow does not accept
+// FormatUnavailable, which the driver alone knows. Every other panic goes on.
 func guarded(f func() error) (err error) {
 	defer func() {
-		if e, ok := recover().(*glfw.Error); ok && e != nil {
-			kind := ErrNoGL
-			if e.Code == notInitialized {
-				kind = ErrNoDisplay
-			}
-			err = fmt.Errorf("%w: %v", kind, e)
+		p := recover()
+		e, known := p.(*glfw.Error)
+		switch {
+		case p == nil:
+		case known && e.Code == notInitialized:
+			err = fmt.Errorf("%w: %v", ErrNoDisplay, e)
+		case known && e.Code == glfw.FormatUnavailable:
+			err = fmt.Errorf("%w: %v", ErrNoGL, e)
+		default:
+			panic(p)
 		}
 	}()
 	return f()

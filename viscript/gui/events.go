@@ -11,17 +11,19 @@ import (
 	"time"
 
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/command"
 	"github.com/skycoin/viscript/viscript/desktop"
 )
 
 // An eventFeed makes notices of what happens to apps.
 type eventFeed struct {
-	op   *signal.Operator
-	ends map[signal.ID]time.Time // when an app ended by itself, so that its next start is news
+	op    *signal.Operator
+	names *command.Names
+	ends  map[signal.ID]time.Time // when an app ended by itself, so that its next start is news
 }
 
 func newEventFeed(op *signal.Operator) *eventFeed {
-	return &eventFeed{op: op, ends: map[signal.ID]time.Time{}}
+	return &eventFeed{op: op, names: command.NewNames(op), ends: map[signal.ID]time.Time{}}
 }
 
 // run tells of what happens until ctx ends. What happened before is left out.
@@ -31,7 +33,7 @@ func (f *eventFeed) run(ctx context.Context, to *inbox) {
 	for err == nil && ctx.Err() == nil {
 		err = f.op.Events(ctx, since, true, func(e signal.Event) error {
 			since = max(since, e.Seq)
-			if n, ok := f.notice(e); ok {
+			if n, ok := f.notice(e, f.name(ctx, e)); ok {
 				to.post(ctx, func(d *desktop.Desktop) { d.Notify(n) })
 			}
 			return nil
@@ -42,9 +44,16 @@ func (f *eventFeed) run(ctx context.Context, to *inbox) {
 	}
 }
 
-// notice is what people should know of an event.
-func (f *eventFeed) notice(e signal.Event) (n desktop.Notice, ok bool) {
-	app := fmt.Sprintf("%s (app %d)", e.App, e.ID)
+// name is what the list of apps calls the app of an event; it may ask the daemon.
+func (f *eventFeed) name(ctx context.Context, e signal.Event) string {
+	asking, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return f.names.Of(asking, e)
+}
+
+// notice is what people should know of an event of an app of that name.
+func (f *eventFeed) notice(e signal.Event, name string) (n desktop.Notice, ok bool) {
+	app := fmt.Sprintf("%s (app %d)", name, e.ID)
 	n = desktop.Notice{Text: e.Text, Action: actionPage + strconv.FormatUint(uint64(e.ID), 10)}
 	switch e.Kind {
 	case "failed":

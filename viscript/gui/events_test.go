@@ -1,10 +1,12 @@
 package gui
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/command"
 	"github.com/skycoin/viscript/viscript/desktop"
 )
 
@@ -27,7 +29,7 @@ func TestNotices(t *testing.T) {
 		{signal.Event{Kind: "stopped", ID: 3, App: "node"}, desktop.Notice{}},
 	} {
 		step.event.Time = time.Unix(1, 0)
-		got, ok := f.notice(step.event)
+		got, ok := f.notice(step.event, step.event.App)
 		if !ok {
 			got = desktop.Notice{}
 		}
@@ -36,6 +38,22 @@ func TestNotices(t *testing.T) {
 		}
 	}
 }
+
+// The notices call an app as the list of apps does.
+func TestNoticesNameMembers(t *testing.T) {
+	f := newEventFeed(nil)
+	f.names = command.NewNames(members{{ID: 4, App: "node", Member: "node1"}, {ID: 7, App: "web"}})
+	for id, want := range map[signal.ID]string{4: "node1 (app 4) failed", 7: "web (app 7) failed", 9: "lost (app 9) failed"} {
+		e := signal.Event{Kind: "failed", ID: id, App: map[signal.ID]string{4: "node", 7: "web", 9: "lost"}[id]}
+		if n, ok := f.notice(e, f.name(t.Context(), e)); !ok || n.Title != want {
+			t.Errorf("%+v, want %q", n, want)
+		}
+	}
+}
+
+type members []signal.App
+
+func (m members) List(context.Context) ([]signal.App, error) { return m, nil }
 
 func TestMenuIsRead(t *testing.T) {
 	got := readApps([]byte(`[{"app":"a","desc":"b","path":"/x"},{"app":"c"}]`))

@@ -15,7 +15,7 @@ func (p *Program) handler(ctx context.Context, life uint64) signal.WindowHandler
 		Event: func(e signal.TermEvent) {
 			p.inbox.post(ctx, func(d *desktop.Desktop) {
 				if e.Method == signal.MethodTermList {
-					p.life = life
+					p.back(d, life)
 				}
 				if p.life == life {
 					p.hear(d, &e)

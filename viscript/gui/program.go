@@ -193,12 +193,21 @@ func (p *Program) queue(do func(context.Context, *link)) {
 	}
 }
 
+// daemonGone stands while there is no daemon.
+func daemonGone() desktop.Notice {
+	return desktop.Notice{Title: "The daemon has gone", Text: "this window waits for it to come back", Level: desktop.Alarm}
+}
+
 // gone says that there is no daemon.
 func (p *Program) gone(d *desktop.Desktop) {
 	p.life = 0
-	d.Notify(desktop.Notice{
-		Title: "The daemon has gone", Text: "this window waits for it to come back", Level: desktop.Alarm,
-	})
+	d.Notify(daemonGone())
+}
+
+// back takes in that there is one.
+func (p *Program) back(d *desktop.Desktop, life uint64) {
+	p.life = life
+	d.Withdraw(daemonGone())
 }
 
 // Start says where to draw and how to have a function called on the goroutine that draws, from any other.

@@ -282,7 +282,7 @@ func (t *test) kill() {
 			return
 		}
 	}
-	t.say("kill switch", true, "packets past the tunnel are refused at %d uplinks", tried)
+	t.say("kill switch", true, "packets past the tunnel are refused at every uplink, %d", tried)
 }
 
 // nobody is an address that nobody has (RFC 5737, RFC 3849) and that is no exception from the tunnel.

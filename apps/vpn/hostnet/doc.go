@@ -54,7 +54,7 @@ func (r Report) Err() error {
 	if len(r.Failed) == 0 {
 		return nil
 	}
-	return fmt.Errorf("hostnet: %d changes of the host could not be undone, first: %s; try again with: %s", len(r.Failed), r.Failed[0], DownCommand)
+	return fmt.Errorf("hostnet: changes of the host that could not be undone: %d, first: %s; try again with: %s", len(r.Failed), r.Failed[0], DownCommand)
 }
 
 // Change is something that happened to the host.
