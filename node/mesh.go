@@ -11,7 +11,9 @@ import (
 	"github.com/skycoin/viscript/node/apphost"
 	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/session"
+	"github.com/skycoin/viscript/node/wire"
 )
 
 // Publishing of apps in the tracker.
@@ -37,6 +39,14 @@ func (m mesh) Dial(ctx context.Context, to identity.PubKey, port uint16, target 
 	}
 	return st, nil
 }
+
+// Over implements apphost.Mesh.
+func (m mesh) Over(route.Terms) (apphost.Mesh, error) {
+	return nil, &wire.Refused{Code: wire.CodeInternal, Text: "conditions of single apps are not there yet"}
+}
+
+// Terms implements apphost.Mesh.
+func (m mesh) Terms() string { return "" }
 
 // Find asks the tracker.
 func (m mesh) Find(ctx context.Context, name, kind string, node identity.PubKey) ([]app.App, error) {
@@ -65,7 +75,7 @@ func (m mesh) Resolve(ctx context.Context, name string) (app.NodeInfo, error) {
 func (m mesh) SendDatagram(to identity.PubKey, port, from uint16, b []byte) error {
 	n := m.n
 	if to == n.cfg.Key.Public() {
-		n.apps.Datagram(to, port, from, b)
+		n.apps.Datagram(to, port, from, m.Terms(), b)
 		return nil
 	}
 	if s := n.sessions.Standing(to); s != nil {

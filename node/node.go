@@ -91,7 +91,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	n.sessions = session.NewHost(session.Config{
 		Key: cfg.Key, Network: cfg.Network, Lay: n.lay, Chosen: !cfg.Routes.None(), Over: n.routeOver, Log: cfg.Log.With("part", "session"),
 		Accept:   func(st *session.Stream) { n.apps.Incoming(st) },
-		Datagram: func(remote identity.PubKey, port, from uint16, b []byte) { n.apps.Datagram(remote, port, from, b) },
+		Datagram: func(remote identity.PubKey, port, from uint16, b []byte) { n.apps.Datagram(remote, port, from, "", b) },
 	})
 	links := link.Config{
 		Key: cfg.Key, Network: cfg.Network, Carrier: cfg.Carrier, Listen: cfg.Listen, Guard: secure.NewGuard(secure.GuardConfig{}),
