@@ -43,6 +43,7 @@ func TestMesh(t *testing.T) {
 		{"Failover", testFailover},
 		{"Names", testMeshNames},
 		{"Reach", testReach},
+		{"Terms", testTerms},
 		{"Meeting", testMeeting},
 		{"NoWay", testNoWay},
 		{"Password", testPassword},

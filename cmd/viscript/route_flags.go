@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/route"
 )
@@ -40,6 +41,16 @@ func (r *routeFlags) terms() (t route.Terms, err error) {
 		err = t.Check()
 	}
 	return t, err
+}
+
+// over is client with the routes that the flags ask for, and those as text, keys in short; "" where they ask for nothing.
+func (r *routeFlags) over(client *app.Client) (*app.Client, string, error) {
+	t, err := r.terms()
+	if err != nil || t.None() {
+		return client, "", err
+	}
+	client, err = client.Over(t)
+	return client, t.Brief(nil), err
 }
 
 func keysOf(flag string, texts []string) (keys []identity.PubKey, err error) {
