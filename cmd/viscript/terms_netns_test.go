@@ -33,8 +33,11 @@ func TestTermsOfApps(t *testing.T) {
 	v.listens("m", "10.76.0.1:5999")
 	v.node("x", "")
 	v.node("a", toX)
-	v.start("c", "node-c", "node", "0.0.0.0:5000", "10.76.0.1:5999", "false", "15000", "node-c", "--peer", toA+":5000", "--peer", direct+":5000")
-	v.listens("c", ":15000")
+	entry := func() {
+		v.start("c", "node-c", "node", "0.0.0.0:5000", "10.76.0.1:5999", "false", "15000", "node-c", "--peer", toA+":5000", "--peer", direct+":5000")
+		v.listens("c", ":15000")
+	}
+	entry()
 	v.server()
 	v.start("x", "exit", "socks-server", "out", "127.0.0.1:15000", "--allow-target", webBehind+":*")
 	v.start("c", "plain", "socks-client", "plain", "127.0.0.1:15000", "8001")
@@ -95,9 +98,23 @@ func TestTermsOfApps(t *testing.T) {
 	if err := curl("20", proxies["the other proxy"]...); err != nil {
 		t.Errorf("the other proxy without the relay: %v", err)
 	}
+	began := time.Now()
 	v.node("a", toX)
 	for _, name := range []string{"the VPN", "the proxy over two links"} {
 		eventuallyTrue(t, name+" is back", func() error { return curl("5", proxies[name]...) })
+		t.Logf("%s is back after %v", name, time.Since(began).Round(time.Millisecond))
+	}
+
+	began = time.Now()
+	v.kill("node-c") // the far node still keeps the sessions of the one before
+	entry()
+	before = v.carried("tox")
+	for _, name := range []string{"the VPN", "the proxy over two links"} {
+		eventuallyTrue(t, name+" is back", func() error { return curl("5", proxies[name]...) })
+		t.Logf("%s is back after %v", name, time.Since(began).Round(time.Millisecond))
+	}
+	if got := v.carried("tox") - before; got > bulk/8 {
+		t.Errorf("%d bytes went over the direct link after the node's restart", got)
 	}
 }
 
