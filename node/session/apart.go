@@ -170,19 +170,19 @@ func (h *Host) Answering(dst identity.PubKey, port uint16) (s *Session, kept boo
 }
 
 // roomLocked makes room for one more session to a node with terms of its own; it returns one that is to be closed for it,
-// nil: none. The caller holds mu.
+// nil: none. Error: so many are in use. The caller holds mu.
 func (h *Host) roomLocked(w whom) (unused *Session, err error) {
 	if w.terms == "" {
 		return nil, nil
 	}
 	var others []string
 	for k := range h.dialing {
-		if k.peer == w.peer && k.terms != "" {
+		if k.peer == w.peer && k.terms != "" && k.terms != w.terms {
 			others = append(others, string(k.terms))
 		}
 	}
 	for _, s := range h.all {
-		if s.remote != w.peer || s.terms == "" || s.Err() != nil || h.dialing[whom{s.remote, s.terms}] != nil {
+		if s.remote != w.peer || s.terms == "" || s.terms == w.terms || s.Err() != nil || h.dialing[whom{s.remote, s.terms}] != nil {
 			continue
 		}
 		others = append(others, string(s.terms))

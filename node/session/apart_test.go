@@ -184,32 +184,34 @@ func TestAnswersGoBackApart(t *testing.T) {
 
 // TestTooManyAnswers: a session answers to a number of ports, and what comes from others is dropped, not answered elsewhere.
 func TestTooManyAnswers(t *testing.T) {
-	heard := make(chan uint16, 2*maxReplies)
+	type got struct {
+		from uint16
+		b    string
+	}
+	heard := make(chan got, 2*maxReplies)
 	m := newMesh(t, 1, func(c *Config, _ *timing) {
-		c.Datagram = func(_ identity.PubKey, _, from uint16, _ Terms, _ []byte) { heard <- from }
+		c.Datagram = func(_ identity.PubKey, _, from uint16, _ Terms, b []byte) { heard <- got{from, string(b)} }
 	})
-	for i := range maxReplies + 10 {
-		if err := m.hosts[0].Datagram(t.Context(), m.keys[1].Public(), "two", 53, uint16(i), nil); err != nil {
+	send := func(from int, text string) {
+		if err := m.hosts[0].Datagram(t.Context(), m.keys[1].Public(), "two", 53, uint16(from), []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	m.hosts[0].Datagram(t.Context(), m.keys[1].Public(), "two", 53, 5, []byte("the last"))
-	for last := -1; last != 5 || len(heard) > 0; {
-		from := <-heard
-		if from >= maxReplies {
-			t.Fatalf("port %d was heard", from)
+	for i := range maxReplies + 10 {
+		send(i, "")
+	}
+	send(5, "the last")
+	for i := range maxReplies {
+		if g := <-heard; g != (got{uint16(i), ""}) {
+			t.Fatalf("datagram %d is %+v", i, g)
 		}
-		if last == maxReplies-1 && from != 5 {
-			t.Fatalf("port %d was heard after the last", from)
-		}
-		last = int(from)
-		if from == 5 && len(heard) == 0 && m.hosts[1].bound.Load() == maxReplies {
-			break
-		}
+	}
+	if g := <-heard; g != (got{5, "the last"}) {
+		t.Errorf("after as many ports as are answered came %+v", g)
 	}
 	m.hosts[1].mu.Lock()
 	defer m.hosts[1].mu.Unlock()
-	if n := len(m.hosts[1].answers); n != maxReplies {
+	if n := len(m.hosts[1].answers); n != maxReplies || m.hosts[1].bound.Load() != maxReplies {
 		t.Errorf("%d answers", n)
 	}
 }
