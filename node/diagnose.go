@@ -42,13 +42,20 @@ const (
 type Diagnosis struct {
 	Peer    identity.PubKey
 	Cause   Cause
-	Err     error           // of Cause, nearest to its origin; nil where there is nothing to say
-	Node    string          // whom Err blames, in short form: the node that refused, or the neighbour without a link
-	Manager control.Status  // of the connection to it
-	Links   int             // that are up
-	Down    []link.PeerInfo // neighbours that should be, but are not
-	With    session.Relation
-	RTT     time.Duration // just measured; 0: no answer
+	Err     error            // of Cause, nearest to its origin; nil where there is nothing to say
+	Node    string           // whom Err blames, in short form: the node that refused, or the neighbour without a link
+	Manager control.Status   // of the connection to it
+	Links   int              // that are up
+	Down    []link.PeerInfo  // neighbours that should be, but are not
+	With    session.Relation // as far as the node's own terms go
+	Apart   []Apart          // the same for other terms that apps asked for
+	RTT     time.Duration    // just measured; 0: no answer
+}
+
+// Apart is how a node stands with another one as far as some terms of routes go.
+type Apart struct {
+	Terms session.Terms
+	With  session.Relation
 }
 
 // slow is the error of what took too long, where nobody said more.
@@ -76,7 +83,12 @@ func (n *Node) Diagnose(ctx context.Context, peer identity.PubKey) Diagnosis {
 	} else {
 		d.Cause, d.Err = n.seek(ctx, peer, &d)
 	}
-	d.Manager, d.With, d.Links = n.manager.Status(), n.sessions.With(peer), len(n.links.Links())
+	d.Manager, d.With, d.Links = n.manager.Status(), n.sessions.With(peer, n.mesh().terms), len(n.links.Links())
+	for _, t := range n.sessions.Terms(peer) {
+		if t != n.mesh().terms {
+			d.Apart = append(d.Apart, Apart{t, n.sessions.With(peer, t)})
+		}
+	}
 	for _, p := range n.links.Peers() {
 		if !p.Up {
 			d.Down = append(d.Down, p)
@@ -93,7 +105,7 @@ func (n *Node) Diagnose(ctx context.Context, peer identity.PubKey) Diagnosis {
 
 // seek tries to reach a node.
 func (n *Node) seek(ctx context.Context, peer identity.PubKey, d *Diagnosis) (Cause, error) {
-	if s := n.sessions.Standing(peer); s != nil {
+	if s := n.sessions.Standing(peer, n.mesh().terms); s != nil {
 		return n.alive(ctx, s, d)
 	}
 	m := n.manager.Status()

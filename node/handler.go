@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/skycoin/viscript/node/forward"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/link"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/session"
 	"github.com/skycoin/viscript/node/wire"
 )
@@ -108,22 +110,30 @@ func (h handler) Neighbours(_ context.Context, list []control.Neighbour) {
 
 // lay has the manager lay a route and returns the path at its end; it is session.Config.Lay.
 func (n *Node) lay(ctx context.Context, want session.Want) (session.Laid, error) {
-	q, err := n.cfg.Routes.request(want)
+	terms, err := route.Parse(string(want.Terms))
 	if err != nil {
 		return session.Laid{}, err
 	}
-	route, err := n.manager.Route(ctx, q)
+	q, err := routeRequest(terms, want)
+	if err != nil {
+		return session.Laid{}, err
+	}
+	laid, err := n.manager.Route(ctx, q)
 	switch {
 	case control.CodeOf(err) == control.CodeNoBetter:
 		return session.Laid{}, session.ErrNoBetter
 	case err != nil:
 		return session.Laid{}, refused(err, "the node manager did not answer: no route")
 	}
-	p := n.sessions.Path(forward.Key(route.Key))
+	p := n.sessions.Path(forward.Key(laid.Key))
 	if p == nil {
 		return session.Laid{}, &wire.Refused{Code: wire.CodeGone, Text: "the route broke while it was laid"}
 	}
-	return session.Laid{Path: p, Nodes: route.Path}, nil
+	if err := terms.Met(laid.Path); err != nil {
+		n.sessions.Abandon(p) // which closes the route
+		return session.Laid{}, &wire.Refused{Code: wire.CodeNoRoute, Text: fmt.Sprintf("the node manager laid a route that is not what was asked for, %s: %s", terms.Brief(nil), err)}
+	}
+	return session.Laid{Path: p, Nodes: laid.Path}, nil
 }
 
 // routeOver tells the manager that a route of ours has ended; it is session.Config.Over.

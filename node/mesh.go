@@ -11,6 +11,7 @@ import (
 	"github.com/skycoin/viscript/node/apphost"
 	"github.com/skycoin/viscript/node/control"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/session"
 )
 
@@ -27,11 +28,23 @@ const (
 const firstDatagrams = 64
 
 // mesh is what apps can ask; it implements apphost.Mesh.
-type mesh struct{ n *Node }
+type mesh struct {
+	n     *Node
+	terms session.Terms // of the sessions that carry what the app sends
+	asked route.Terms   // by the app; terms has what the node was told too
+}
+
+// mesh is the one for apps that ask for nothing.
+func (n *Node) mesh() mesh { return mesh{n: n, terms: termsOf(n.cfg.Routes)} }
 
 // Dial opens a stream to an app at another node.
 func (m mesh) Dial(ctx context.Context, to identity.PubKey, port uint16, target string, first []byte) (apphost.Stream, error) {
-	st, err := m.n.sessions.Dial(ctx, to, port, target, first)
+	if to == m.n.cfg.Key.Public() {
+		if err := m.within(); err != nil {
+			return nil, err
+		}
+	}
+	st, err := m.n.sessions.Dial(ctx, to, m.terms, port, target, first)
 	if err != nil {
 		return nil, refused(err, "the far node did not answer in time")
 	}
@@ -65,11 +78,16 @@ func (m mesh) Resolve(ctx context.Context, name string) (app.NodeInfo, error) {
 func (m mesh) SendDatagram(to identity.PubKey, port, from uint16, b []byte) error {
 	n := m.n
 	if to == n.cfg.Key.Public() {
-		n.apps.Datagram(to, port, from, b)
+		if err := m.within(); err != nil {
+			return err
+		}
+		n.apps.Datagram(to, port, from, m.Terms(), b)
 		return nil
 	}
-	if s := n.sessions.Standing(to); s != nil {
+	if s, known := m.standing(to, port); s != nil {
 		return s.SendDatagram(port, from, b)
+	} else if known {
+		return nil
 	}
 	if n.waiting.Add(1) > firstDatagrams {
 		n.waiting.Add(-1)
@@ -78,16 +96,28 @@ func (m mesh) SendDatagram(to identity.PubKey, port, from uint16, b []byte) erro
 	b = bytes.Clone(b)
 	n.work.do(func(ctx context.Context) {
 		defer n.waiting.Add(-1)
-		if err := n.sessions.Datagram(ctx, to, port, from, b); err != nil {
+		if err := n.sessions.Datagram(ctx, to, m.terms, port, from, b); err != nil {
 			n.log.Debug("a datagram found no way", "peer", to.Short(), "err", err)
 		}
 	})
 	return nil
 }
 
+// standing is the session for a datagram to a port of another node, nil when there is none. Where the far app keeps its datagrams
+// apart and this one asks for nothing, answers go the way that the question came; known is true with nil when that way is no
+// more, and there is to be no other.
+func (m mesh) standing(to identity.PubKey, port uint16) (s *session.Session, known bool) {
+	if m.asked.None() {
+		if s, kept := m.n.sessions.Answering(to, port); kept {
+			return s, true
+		}
+	}
+	return m.n.sessions.Standing(to, m.terms), false
+}
+
 // SendRoomy is SendDatagram of a datagram with room for the seals around it.
 func (m mesh) SendRoomy(to identity.PubKey, port, from uint16, rec []byte) error {
-	if s := m.n.sessions.Standing(to); s != nil {
+	if s, _ := m.standing(to, port); s != nil {
 		return s.SendRoomy(port, from, rec)
 	}
 	return m.SendDatagram(to, port, from, rec[session.DatagramHead:len(rec)-session.DatagramTail])
@@ -167,11 +197,11 @@ func (m mesh) register(ctx context.Context, a app.App) error {
 
 // Find asks the tracker for apps, all or of one name.
 func (n *Node) Find(ctx context.Context, name string) ([]app.App, error) {
-	return mesh{n}.Find(ctx, name, "", identity.PubKey{})
+	return n.mesh().Find(ctx, name, "", identity.PubKey{})
 }
 
 // Resolve asks the manager for the key of a named node.
 func (n *Node) Resolve(ctx context.Context, name string) (identity.PubKey, error) {
-	info, err := mesh{n}.Resolve(ctx, name)
+	info, err := n.mesh().Resolve(ctx, name)
 	return info.Key, err
 }

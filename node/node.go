@@ -27,6 +27,7 @@ import (
 	"github.com/skycoin/viscript/node/mark"
 	"github.com/skycoin/viscript/node/portmap"
 	"github.com/skycoin/viscript/node/relay"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/node/session"
 )
@@ -43,7 +44,7 @@ type Config struct {
 	Connect bool          // let the manager name neighbours, and be named to others
 	AppPort app.Port      // for the apps on this host; 0: none but those in this process (Apps)
 	Peers   []secure.Addr // neighbours of our own choice
-	Routes  Constraint    // on all routes that begin here
+	Routes  route.Terms   // to be met by all routes that begin here
 	// Messengers are where the node is at home: others find and reach it there by its key. None: addresses only.
 	Messengers []secure.Addr
 	Punch      Socket       // opens direct ways to peers that a messenger relays to; nil: none. Not used without Connect
@@ -89,9 +90,11 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.sessions = session.NewHost(session.Config{
-		Key: cfg.Key, Network: cfg.Network, Lay: n.lay, Chosen: !cfg.Routes.None(), Over: n.routeOver, Log: cfg.Log.With("part", "session"),
-		Accept:   func(st *session.Stream) { n.apps.Incoming(st) },
-		Datagram: func(remote identity.PubKey, port, from uint16, b []byte) { n.apps.Datagram(remote, port, from, b) },
+		Key: cfg.Key, Network: cfg.Network, Lay: n.lay, Over: n.routeOver, Log: cfg.Log.With("part", "session"),
+		Accept: func(st *session.Stream) { n.apps.Incoming(st) },
+		Datagram: func(remote identity.PubKey, port, from uint16, terms session.Terms, b []byte) {
+			n.apps.Datagram(remote, port, from, string(terms), b)
+		},
 	})
 	links := link.Config{
 		Key: cfg.Key, Network: cfg.Network, Carrier: cfg.Carrier, Listen: cfg.Listen, Guard: secure.NewGuard(secure.GuardConfig{}),
@@ -113,7 +116,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	addrs, err := advertised(cfg.Public, n.links.Addr())
 	if err == nil {
 		n.addrs.Store(&addrs)
-		n.apps, err = apphost.Listen(cfg.AppPort, mesh{n}, cfg.Log.With("part", "app"))
+		n.apps, err = apphost.Listen(cfg.AppPort, n.mesh(), cfg.Log.With("part", "app"))
 	}
 	if err != nil {
 		n.links.Close()

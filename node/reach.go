@@ -97,18 +97,18 @@ func pathInUse(i session.Info) []identity.PubKey {
 // reach returns a session to a node and how long it took to make it; own: one whose route we asked for. An error is
 // the one nearest to the cause.
 func (n *Node) reach(ctx context.Context, peer identity.PubKey, own bool) (*session.Session, time.Duration, error) {
-	if s := n.sessions.Standing(peer); s != nil && (s.Initiator() || !own) {
+	if s := n.sessions.Standing(peer, n.mesh().terms); s != nil && (s.Initiator() || !own) {
 		return s, 0, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
 	began := time.Now()
-	s, err := n.sessions.Connect(ctx, peer, own)
+	s, err := n.sessions.Connect(ctx, peer, n.mesh().terms, own)
 	took := time.Since(began)
 	if err == nil {
 		return s, max(took, 1), nil
 	}
-	if past := n.sessions.With(peer); past.Err != nil && !past.Ended.Before(began) {
+	if past := n.sessions.With(peer, n.mesh().terms); past.Err != nil && !past.Ended.Before(began) {
 		err = past.Err
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		err = &slow{took, n.manager.Status().Connected}

@@ -56,6 +56,7 @@ type ClientConfig struct {
 	Probe    func(ctx context.Context, from, to netip.Addr) (time.Duration, error)
 	No4, No6 bool // families that are not wanted
 	Passcode *Passcode
+	Terms    string // what the routes to the exit meet, for people; Dial and Open see to it
 	Log      *slog.Logger
 }
 

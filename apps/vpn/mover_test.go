@@ -28,12 +28,14 @@ type alone struct {
 	host *apphost.Host
 }
 
+func (a *alone) Terms() string { return "" }
+
 func (a *alone) Self() app.NodeInfo { return app.NodeInfo{Key: a.key} }
 func (a *alone) SendDatagram(_ identity.PubKey, port, from uint16, b []byte) error {
 	a.mu.Lock()
 	h := a.host
 	a.mu.Unlock()
-	h.Datagram(a.key, port, from, b)
+	h.Datagram(a.key, port, from, "", b)
 	return nil
 }
 

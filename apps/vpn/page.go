@@ -155,7 +155,8 @@ const pageText = `<!doctype html>
 <h1>{{.Name}}: {{.Status.State}}</h1>
 <table>
 <tr><td>exit<td>{{.Status.Exit}}
-<tr><td>addresses<td>{{range .Status.Addrs}}{{.}} {{end}}
+{{with .Status.Terms}}<tr><td>routes<td>{{.}}
+{{end}}<tr><td>addresses<td>{{range .Status.Addrs}}{{.}} {{end}}
 <tr><td>resolvers<td>{{range .Status.DNS}}{{.}} {{end}}
 <tr><td>round trip<td>{{.Status.RTT}}
 <tr><td>sent<td>{{.Stats.Sent.Bytes}} bytes, {{printf "%.0f" .Stats.SentRate}} a second

@@ -28,6 +28,7 @@ type Status struct {
 	Since      time.Time     `json:"since"` // of being connected; before that of the start
 	Exit       string        `json:"exit,omitempty"`
 	ExitKey    string        `json:"exit_key,omitempty"`
+	Terms      string        `json:"terms,omitempty"` // what the routes to it meet
 	Addrs      []string      `json:"addresses,omitempty"`
 	DNS        []string      `json:"dns,omitempty"`
 	MTU        int           `json:"mtu,omitempty"`
@@ -62,6 +63,7 @@ func (c *Client) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.status
+	s.Terms = c.cfg.Terms
 	s.Addrs, s.DNS = slices.Clone(s.Addrs), slices.Clone(s.DNS)
 	return s
 }

@@ -45,6 +45,7 @@ func TestMesh(t *testing.T) {
 		{"Failover", testFailover},
 		{"Names", testMeshNames},
 		{"Reach", testReach},
+		{"Terms", testTerms},
 		{"Meeting", testMeeting},
 		{"NoWay", testNoWay},
 		{"Password", testPassword},
@@ -209,8 +210,8 @@ func wantFields(t *testing.T, what string, got map[string]json.RawMessage, names
 	}
 }
 
-// route is an element of a node's `routes`.
-type route struct {
+// routeOf is an element of a node's `routes`.
+type routeOf struct {
 	Role          string `json:"role"`
 	Prev, Next    string
 	ForwardBytes  int64 `json:"forward_bytes"`
@@ -220,7 +221,7 @@ type route struct {
 // carried is how much a node has forwarded for others: downloads come back along the routes.
 func (d *demo) carried(t *testing.T, node string) (forward, back int64) {
 	t.Helper()
-	var routes []route
+	var routes []routeOf
 	d.json(t, &routes, "tell", d.id(t, node), "routes")
 	for _, r := range routes {
 		if r.Role == "transit" {
@@ -330,7 +331,7 @@ func testPath(t *testing.T, d *demo) {
 	if len(both) != 2 {
 		t.Errorf("the manager knows %d links, want 2", len(both))
 	}
-	var routes []route
+	var routes []routeOf
 	d.json(t, &routes, "tell", d.id(t, "node1"), "routes")
 	for _, r := range routes {
 		if r.Role != "transit" || r.Prev == "" || r.Next == "" {

@@ -155,9 +155,15 @@ func whyCommand(n *node.Node) signal.Command {
 			for _, p := range d.Down {
 				keys = append(keys, p.Key)
 			}
-			if s := d.With.Session; s != nil {
-				for _, p := range s.Paths {
-					keys = append(keys, p.Nodes...)
+			with := []session.Relation{d.With}
+			for _, a := range d.Apart {
+				with, keys = append(with, a.With), append(keys, nodesOf(a.Terms)...)
+			}
+			for _, r := range with {
+				if r.Session != nil {
+					for _, p := range r.Session.Paths {
+						keys = append(keys, p.Nodes...)
+					}
 				}
 			}
 			return whyOf(d, n.Names(ctx, keys), time.Now()), nil
@@ -190,7 +196,15 @@ func checks(d node.Diagnosis, names called, now time.Time) []checkRow {
 		}
 		rows = append(rows, checkRow{"link to " + peer, "down", p.Why(now)})
 	}
-	return append(rows, sessionChecks(d.With, names, now)...)
+	rows = append(rows, sessionChecks(d.With, names, now)...)
+	for _, a := range d.Apart {
+		terms := termsText(a.Terms, names)
+		for _, row := range sessionChecks(a.With, names, now) {
+			row.Check += " over " + terms
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }
 
 // missing is how many neighbours there is no link to.

@@ -200,6 +200,7 @@ type entryFlags struct {
 	auth, rate string
 	conns      int
 	early      bool
+	routes     routeFlags
 }
 
 func (f *entryFlags) define(s *pflag.FlagSet) {
@@ -207,6 +208,7 @@ func (f *entryFlags) define(s *pflag.FlagSet) {
 	s.StringVar(&f.auth, "auth", "", "`FILE`, mode 0600, with lines USER:PASSWORD that programs must give, and indented below a user `rate` and `connections`")
 	s.StringVar(&f.rate, "rate", "", "bytes per second, each way, that each user without a rate of his own may move, or all programs together without --auth (default no limit)")
 	s.IntVar(&f.conns, "max-connections", 0, "connections that each user may have, or all programs together without --auth (default no limit of their own)")
+	f.routes.add(s, "routes to the exit")
 	s.BoolVar(&f.early, "early-reply", false, "answer before the exit has connected: one round trip sooner, but a failure is only a reset")
 }
 
@@ -222,12 +224,19 @@ PORT        the loopback port, or ADDRESS:PORT, to listen on, such as 8001
 
 The same port speaks SOCKS5 with CONNECT, UDP ASSOCIATE and BIND, SOCKS4 and 4a, and HTTP: CONNECT and requests of whole URLs.
 Names that end in .mesh lead to apps on the mesh instead of the exit: NODE.mesh and KEY.mesh to the port
-that is asked for of that node, APP.app.mesh to where the tracker knows that app.`,
+that is asked for of that node, APP.app.mesh to where the tracker knows that app.
+
+With --hops, --min-hops, --max-hops, --via and --avoid all that it opens on the mesh goes over routes that meet them, or is refused with the
+reason. Where the node itself was given such flags, both hold.`,
 		count:    [2]int{3, 3},
 		flags:    flags.define,
 		instance: firstOf,
 		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
 			client, err := app.Connect(args[1])
+			if err != nil {
+				return nil, err
+			}
+			client, terms, err := flags.routes.over(client)
 			if err != nil {
 				return nil, err
 			}
@@ -238,7 +247,7 @@ that is asked for of that node, APP.app.mesh to where the tracker knows that app
 			if cfg.Listen, err = loopbackListen(args[2]); err != nil {
 				return nil, err
 			}
-			entry := &entry{client: client, exits: newExits(client, flags.servers, e.pins), pins: e.pins, log: e.log}
+			entry := &entry{client: client, exits: newExits(client, flags.servers, e.pins), pins: e.pins, log: e.log, terms: terms}
 			cfg.Dial, cfg.Log, cfg.Packets = entry, e.log, openPackets(client)
 			return entry.service(cfg)
 		},
@@ -276,6 +285,12 @@ func loopbackListen(s string) (string, error) {
 	return "", fmt.Errorf("PORT %q: want a port from 1 to 65535, or ADDRESS:PORT", s)
 }
 
+// entryStatus is what an entry says of itself.
+type entryStatus struct {
+	Terms string `json:"terms,omitempty"` // of its routes
+	socks.Stats
+}
+
 // service builds the entry.
 func (e *entry) service(cfg socks.ClientConfig) (*service, error) {
 	c, err := socks.NewClient(cfg)
@@ -283,10 +298,13 @@ func (e *entry) service(cfg socks.ClientConfig) (*service, error) {
 		return nil, err
 	}
 	status := fmt.Sprintf("SOCKS and HTTP proxy at %s", c.Addr())
+	if e.terms != "" {
+		status += " over " + e.terms
+	}
 	return &service{
 		run: onHalfTheCores(c.Run), ready: e.probe, status: status, follow: e.waits.follow(status),
 		commands: []signal.Command{
-			value("status", "connections, datagrams and bytes, and what was refused", c.Stats),
+			value("status", "what its routes meet, connections, datagrams and bytes, and what was refused", func() entryStatus { return entryStatus{e.terms, c.Stats()} }),
 			value("connections", "the connections that are open", c.Connections),
 			value("users", "what each user uses and may use", c.Users),
 			tell("server", "the exit in use", func(ctx context.Context) (any, error) {

@@ -24,6 +24,7 @@ import (
 type vpnClientFlags struct {
 	server, location, dns, tun, passcode string
 	full, kill, lan                      bool
+	terms                                routeFlags
 	routeTexts, exceptTexts              []string
 
 	routes, except []netip.Prefix
@@ -45,7 +46,10 @@ Among several exits the one that answers fastest is taken. It calls itself conne
 
 It makes a TUN interface and sets routes and nftables, which takes root or the capabilities CAP_NET_ADMIN and CAP_NET_RAW:
 setcap cap_net_admin,cap_net_raw+ep PROGRAM. What it changes on the host is undone when it stops; when it was killed, by its next
-start or by: viscript vpn down. Through which nodes the packets go is said at the node: node --hops and such.`,
+start or by: viscript vpn down.
+
+With --hops, --min-hops, --max-hops, --via and --avoid the tunnel and all that belongs to it goes over routes that meet them, both ways, or there is none,
+with the reason. Where the node itself was given such flags, both hold.`,
 		count: [2]int{3, 3},
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&o.server, "server", "", "the exit: `NAME` of a vpn-server, or the KEY of its node (default: the one that answers fastest)")
@@ -57,6 +61,7 @@ start or by: viscript vpn down. Through which nodes the packets go is said at th
 			f.BoolVar(&o.kill, "kill-switch", true, "with --full: what does not go through the tunnel is dropped, also after this process died")
 			f.BoolVar(&o.lan, "lan", false, "the kill switch lets the local network pass")
 			f.StringVar(&o.tun, "tun", "vpn%d", "`NAME` of the TUN interface; %d stands for a number")
+			o.terms.add(f, "routes to the exit")
 			f.StringVar(&o.passcode, "passcode-file", "", "`FILE`, mode 0600, whose first line the exit asks for")
 		},
 		instance: firstOf,
@@ -89,11 +94,15 @@ func vpnClientService(e roleEnv, args []string, o vpnClientFlags) (*service, err
 	if err != nil {
 		return nil, err
 	}
+	client, terms, err := o.terms.over(client)
+	if err != nil {
+		return nil, err
+	}
 	if err := o.parse(); err != nil {
 		return nil, err
 	}
 	x := &vpnEntry{client: client, name: args[0], nodePort: args[1], env: e, flags: o}
-	cfg := vpn.ClientConfig{Self: x.self, Find: x.find, Dial: x.dial, Open: x.open, Apply: x.apply, Probe: vpn.Ping, Log: e.log}
+	cfg := vpn.ClientConfig{Self: x.self, Find: x.find, Dial: x.dial, Open: x.open, Apply: x.apply, Probe: vpn.Ping, Terms: terms, Log: e.log}
 	if o.passcode != "" {
 		if cfg.Passcode, err = vpn.LoadPasscode(o.passcode); err != nil {
 			return nil, fmt.Errorf("--passcode-file: %w", err)
@@ -290,6 +299,9 @@ func vpnStatusText(s vpn.Status) string {
 		text += ": exit " + s.Exit
 	}
 	if s.State == vpn.StateConnected {
+		if s.Terms != "" {
+			text += " over " + s.Terms
+		}
 		return text + fmt.Sprintf(", %v, round trip %v", s.Addrs, s.RTT.Round(10*time.Microsecond))
 	}
 	if s.Trouble != "" {

@@ -14,6 +14,7 @@ import (
 	"github.com/skycoin/viscript/node/forward"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/link"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/session"
 )
 
@@ -121,6 +122,7 @@ type routeRow struct {
 	BackBytes      uint64  `json:"back_bytes"`
 	Marked         uint64  `json:"marked_records"`  // with congestion by this node, both ways
 	Dropped        uint64  `json:"dropped_records"` // by this node, both ways
+	Terms          string  `json:"terms,omitempty"` // what it must meet, where it is one of ours
 	SrcKey         string  `json:"src_key"`
 	DstKey         string  `json:"dst_key"`
 	PrevKey        string  `json:"prev_key"`
@@ -133,10 +135,35 @@ func routeRows(ctx context.Context, n *node.Node) []routeRow {
 	for _, r := range routes {
 		keys = append(keys, r.Src, r.Dst, peerOf(r.Prev), peerOf(r.Next))
 	}
-	return routeTable(routes, n.Names(ctx, keys), time.Now())
+	terms := map[string]session.Terms{}
+	for _, s := range n.Sessions() {
+		for _, p := range s.Paths {
+			terms[p.Route] = s.Terms
+		}
+		keys = append(keys, nodesOf(s.Terms)...)
+	}
+	return routeTable(routes, terms, n.Names(ctx, keys), time.Now())
 }
 
-func routeTable(routes []forward.Info, names called, now time.Time) []routeRow {
+// nodesOf are the nodes that terms name.
+func nodesOf(t session.Terms) []identity.PubKey {
+	terms, err := route.Parse(string(t))
+	if err != nil {
+		return nil
+	}
+	return append(terms.Via, terms.Avoid...)
+}
+
+// termsText are terms with nodes by their names.
+func termsText(t session.Terms, names called) string {
+	terms, err := route.Parse(string(t))
+	if err != nil {
+		return string(t)
+	}
+	return terms.Brief(names.of)
+}
+
+func routeTable(routes []forward.Info, terms map[string]session.Terms, names called, now time.Time) []routeRow {
 	rows := []routeRow{}
 	for _, r := range routes {
 		prev, next := peerOf(r.Prev), peerOf(r.Next)
@@ -147,6 +174,7 @@ func routeTable(routes []forward.Info, names called, now time.Time) []routeRow {
 			Marked: r.Forward.Marked + r.Back.Marked, Dropped: r.Forward.Dropped + r.Back.Dropped,
 			SrcKey: hexOf(r.Src), DstKey: hexOf(r.Dst), PrevKey: hexOf(prev), NextKey: hexOf(next),
 		}
+		row.Terms = termsText(terms[row.Route], names)
 		switch {
 		case prev.IsZero():
 			row.Role = "source"
@@ -175,8 +203,9 @@ func hexOf(k identity.PubKey) string {
 
 type sessionRow struct {
 	Peer          string          `json:"peer"`
-	State         string          `json:"state"`     // ready, greeting, or outage while no route answers
-	Initiator     bool            `json:"initiator"` // we asked for it
+	State         string          `json:"state"`           // ready, greeting, or outage while no route answers
+	Initiator     bool            `json:"initiator"`       // we asked for it
+	Terms         string          `json:"terms,omitempty"` // what its routes meet
 	AgeSeconds    float64         `json:"age_seconds"`
 	RTTms         float64         `json:"rtt_ms"`
 	Paths         []string        `json:"paths"` // state, round trip and nodes of each
@@ -198,7 +227,7 @@ func sessionRows(ctx context.Context, n *node.Node) []sessionRow {
 	sessions := n.Sessions()
 	var keys []identity.PubKey
 	for _, s := range sessions {
-		keys = append(keys, s.Peer)
+		keys = append(append(keys, s.Peer), nodesOf(s.Terms)...)
 		for _, p := range s.Paths {
 			keys = append(keys, p.Nodes...)
 		}
@@ -213,7 +242,7 @@ func sessionTable(sessions []session.Info, names called, now time.Time) []sessio
 			Peer: names.of(s.Peer), State: sessionState(s), Initiator: s.Initiator, AgeSeconds: seconds(now.Sub(s.Began)), RTTms: ms(s.RTT),
 			Paths: pathTexts(s, names), Streams: s.Streams, StreamsOpened: s.Opened, SentBytes: s.SentBytes, ReceivedBytes: s.RecvBytes,
 			WindowBytes: s.Window, InFlightBytes: s.InFlight, RetainedBytes: s.Retained, ResentRecords: s.Resent, Switches: s.Switches,
-			Outage: s.Outage, Key: s.Peer,
+			Outage: s.Outage, Terms: sessionTerms(s, names), Key: s.Peer,
 		}
 		if s.Switches > 0 {
 			row.LastSwitch = fmt.Sprintf("%s, %s ago", s.WhyMoved, now.Sub(s.Moved).Round(time.Second))
@@ -221,6 +250,14 @@ func sessionTable(sessions []session.Info, names called, now time.Time) []sessio
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// sessionTerms are what a session's routes meet; what the far end asks for is known there.
+func sessionTerms(s session.Info, names called) string {
+	if s.Apart && !s.Initiator {
+		return "those of the far end"
+	}
+	return termsText(s.Terms, names)
 }
 
 func sessionState(s session.Info) string {

@@ -47,10 +47,10 @@ func TestRouteTable(t *testing.T) {
 	rows := routeTable([]forward.Info{{
 		Key: forward.Key{0xab}, Src: src, Dst: dst, Began: now.Add(-time.Minute), Used: now.Add(-2 * time.Second),
 		Forward: forward.Count{Records: 1, Bytes: 2, Marked: 3, Dropped: 4}, Back: forward.Count{Records: 5, Bytes: 6, Marked: 7, Dropped: 8},
-	}}, called{src: "node0"}, now)
+	}}, map[string]session.Terms{"ab000000": "--hops 2"}, called{src: "node0"}, now)
 	want := routeRow{
 		Route: "ab000000", Role: "source", Src: "node0", Dst: "02000000", AgeSeconds: 60, IdleSeconds: 2, ForwardRecords: 1, ForwardBytes: 2,
-		BackRecords: 5, BackBytes: 6, Marked: 10, Dropped: 12, SrcKey: src.String(), DstKey: dst.String(),
+		BackRecords: 5, BackBytes: 6, Marked: 10, Dropped: 12, Terms: "--hops 2", SrcKey: src.String(), DstKey: dst.String(),
 	}
 	if len(rows) != 1 || rows[0] != want {
 		t.Errorf("got  %+v\nwant %+v", rows, want)
@@ -60,17 +60,26 @@ func TestRouteTable(t *testing.T) {
 func TestSessionTable(t *testing.T) {
 	now := time.Now()
 	near, mid, far := identity.PubKey{2, 1}, identity.PubKey{2, 2}, identity.PubKey{2, 3}
+	key, err := identity.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := key.Public()
 	rows := sessionTable([]session.Info{{
 		Peer: far, Initiator: true, Ready: true, Began: now.Add(-time.Minute), RTT: time.Millisecond, Streams: 1, InFlight: 2, Window: 3, Retained: 4,
 		Resent: 5, Switches: 1, Moved: now.Add(-10 * time.Second), WhyMoved: "the route is silent",
 		Paths: []session.PathInfo{{Nodes: []identity.PubKey{near, mid, far}, State: "active", RTT: time.Millisecond}, {State: "standby"}},
-	}, {Peer: far, Outage: "a link of the route closed"}, {Peer: near}}, called{near: "node0", far: "node2"}, now)
+		Terms: session.Terms("--hops 2 --via " + who.String()),
+	}, {Peer: far, Outage: "a link of the route closed"}, {Peer: near, Apart: true}}, called{near: "node0", far: "node2", who: "node7"}, now)
 	r := rows[0]
 	if r.Peer != "node2" || r.State != "ready" || r.LastSwitch != "the route is silent, 10s ago" || r.WindowBytes != 3 || r.RetainedBytes != 4 || r.InFlightBytes != 2 || r.ResentRecords != 5 {
 		t.Errorf("%+v", r)
 	}
 	if want := "active 1ms node0 > 02000000 > node2"; len(r.Paths) != 2 || r.Paths[0] != want || !strings.HasPrefix(r.Paths[1], "standby (") {
 		t.Errorf("paths %q", r.Paths)
+	}
+	if r.Terms != "--hops 2 --via node7" || rows[1].Terms != "" || rows[2].Terms != "those of the far end" {
+		t.Errorf("terms %q, %q, %q", r.Terms, rows[1].Terms, rows[2].Terms)
 	}
 	if rows[1].State != "outage" || rows[1].LastSwitch != "" || rows[2].State != "greeting" {
 		t.Errorf("%+v", rows[1:])

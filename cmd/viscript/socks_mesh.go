@@ -123,6 +123,7 @@ type entry struct {
 	exits  *exits
 	pins   *secure.Pins
 	log    *slog.Logger
+	terms  string // of the routes, for people
 	waits  waits
 }
 

@@ -9,13 +9,15 @@ import (
 	"sync"
 
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/wire"
 )
 
 // Client talks to the node on this host. It holds no connection of its own: each call makes one.
 // Safe for concurrent use.
 type Client struct {
-	dial func(context.Context) (net.Conn, error)
+	dial   func(context.Context) (net.Conn, error)
+	routes route.Terms // of all that it opens
 }
 
 // Connect makes a client of the node whose app port is addr. It does not dial: a node that is
@@ -31,6 +33,19 @@ func Connect(addr string) (*Client, error) {
 // NewClient makes a client of a node that dial connects to, for a node in the same process.
 func NewClient(dial func(context.Context) (net.Conn, error)) *Client { return &Client{dial: dial} }
 
+// Over returns a client whose streams, PacketConns and Tuns go over routes that meet t, and what c asks for already, or are
+// refused. A PacketConn or Tun of it hears nothing that came another way. Error: no route can meet that.
+func (c *Client) Over(t route.Terms) (*Client, error) {
+	if err := t.Check(); err != nil {
+		return nil, &Refused{Code: wire.CodeBadRequest, Text: err.Error()}
+	}
+	all, err := route.Join(c.routes, t)
+	if err != nil {
+		return nil, &Refused{Code: wire.CodeBadRequest, Text: err.Error()}
+	}
+	return &Client{dial: c.dial, routes: all}, nil
+}
+
 // ask sends one request and returns the answer's body and the connection, whose deadline follows ctx
 // until release is called. An ERR answer is a *Refused.
 func (c *Client) ask(ctx context.Context, q Request) (*answered, []byte, error) {
@@ -42,6 +57,7 @@ func (c *Client) ask(ctx context.Context, q Request) (*answered, []byte, error) 
 	in := NewInbox(nc)
 	r := NewReader(in)
 	body, err := exchange(nc, r, q)
+	err = tooOld(err, q)
 	if !stop() {
 		err = ctx.Err()
 	}
@@ -59,9 +75,18 @@ type answered struct {
 	r  *Reader
 }
 
+// tooOld says in other words that a node does not know OVER.
+func tooOld(err error, q Request) error {
+	var r *Refused
+	if q.Routes.None() || !errors.As(err, &r) || r.Code != wire.CodeBadRequest || r.Text != ErrFrame.Error() {
+		return err
+	}
+	return &Refused{Code: wire.CodeBadRequest, Text: "this node is older than conditions of single apps: start it anew, or give them to it (node --hops and so on)"}
+}
+
 // exchange writes a request and reads the answer.
 func exchange(nc net.Conn, r *Reader, q Request) ([]byte, error) {
-	if _, err := nc.Write(AppendFrame(nil, q.Kind, q.AppendBody(nil))); err != nil {
+	if _, err := nc.Write(q.AppendFrames(nil)); err != nil {
 		return nil, fmt.Errorf("app: asking the node: %w", err)
 	}
 	return readAnswer(r)
@@ -151,8 +176,9 @@ func (c *Client) Find(ctx context.Context, q Query) ([]App, error) {
 
 // DialOptions are the optional parts of Dial.
 type DialOptions struct {
-	Target string // for the far app: at most MaxTarget bytes
-	First  []byte // data that travels with the request: at most MaxFirst bytes
+	Target string      // for the far app: at most MaxTarget bytes
+	First  []byte      // data that travels with the request: at most MaxFirst bytes
+	Routes route.Terms // what the stream's routes must meet, beside what Client.Over says
 }
 
 // Dial opens a stream to the app on that port of that node and waits until the app confirmed it.
@@ -161,7 +187,13 @@ func (c *Client) Dial(ctx context.Context, to identity.PubKey, port Port, o Dial
 	if len(o.Target) > MaxTarget || len(o.First) > MaxFirst {
 		return nil, &Refused{Code: wire.CodeBadRequest, Text: "target or first data too long"}
 	}
-	nc, _, err := c.ask(ctx, Request{Kind: Dial, Key: to, Port: port, Target: o.Target, First: o.First})
+	if !o.Routes.None() {
+		var err error
+		if c, err = c.Over(o.Routes); err != nil {
+			return nil, err
+		}
+	}
+	nc, _, err := c.ask(ctx, Request{Kind: Dial, Key: to, Port: port, Target: o.Target, First: o.First, Routes: c.routes})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,10 @@
 //
 //	conn, err := c.Dial(ctx, key, 7, app.DialOptions{Target: "anything the far app understands"})
 //
+// What the routes of a program must meet, whatever else the node's sessions do, is said with [Client.Over] or in
+// [DialOptions]: it holds while a stream, a [PacketConn] or a [Tun] lives, also after a route has died or a shorter one appeared,
+// or it is refused with the reason.
+//
 // What the standard library serves and dials works over the mesh as it is: [Listener.Net] is a net.Listener,
 // [Client.DialContext] a dial function for "KEY:PORT" and "NAME:PORT", a [Conn] a net.Conn, a [PacketConn] a
 // net.PacketConn.
@@ -30,6 +34,7 @@
 //	RESOLVE 6  version len:u16 name                              answered by NODE
 //	LISTENPACKET 7 version port:u16 (0: any)                     answered by OK key:33 port:u16, ours, or ERR; then DATAGRAM both ways
 //	TUNNEL  8  version port:u16 (0: any) offload:u8              with a descriptor of a TUN; answered by OK key:33 port:u16 or ERR, see below
+//	OVER    9  version min:u8 max:u8 n:u8 { key:33 } n:u8 { key:33 }   before one of the three above that have routes: see below
 //	OK      16 …     ERR 17  code:u16 len:u16 text
 //	APPS    18 n:u16 { len:u16 name len:u16 type key:33 port:u16 }      NODE 19 key:33 len:u16 name n:u16 { port:u16 }
 //	DATA    32 bytes    FIN 33    RESET 34 code:u16    CONFIRM 35       on a stream, both ways
@@ -37,6 +42,10 @@
 //	COUNT   37  up:u64 down:u64 code:u16 = 0     DONE 38 the same    of a descriptor, see below
 //	DATAGRAM 49 key:33 port:u16 bytes                            after LISTENPACKET: to, or from, an app's port; at most 65501 bytes
 //	INCOMING 48 id:u64 key:33 len:u16 target                     to a listener, which answers on a new connection with ACCEPT
+//
+// OVER says what the routes of the request after it must meet: DIAL, LISTENPACKET or TUNNEL, on the same connection. Its fields are
+// the least and the most links (0: any), the nodes to pass, in this order, and those to avoid, ascending; package route has
+// the limits. It is not answered by itself; what cannot be met is the request's ERR.
 //
 // After TUNNEL, which works over the Unix socket only, the node moves packets between the TUN and the datagrams of that port
 // (package tunnel) until the connection ends. The program says of whom and what, and each of these is answered by TUNNELDONE or ERR,

@@ -37,6 +37,7 @@ const (
 	Resolve      Kind = 6
 	ListenPacket Kind = 7
 	Tunnel       Kind = 8
+	Over         Kind = 9
 	OK           Kind = 16
 	Err          Kind = 17
 	Apps         Kind = 18

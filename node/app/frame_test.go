@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -31,6 +32,8 @@ func requests(t testing.TB) []Request {
 		{Kind: Info},
 		{Kind: ListenPacket, Port: 53},
 		{Kind: Resolve, Name: "node0.mysterious.network"},
+		{Kind: Over, Routes: route.Terms{MinHops: 2, MaxHops: 4, Via: []identity.PubKey{k}}},
+		{Kind: Over, Routes: route.Terms{Avoid: []identity.PubKey{k}}},
 	}
 }
 
@@ -64,6 +67,10 @@ func TestGoldenFrames(t *testing.T) {
 	got := hex.EncodeToString(AppendFrame(nil, Listen, Request{Kind: Listen, Port: 7, Name: "echo", Type: "t"}.AppendBody(nil)))
 	if want := "0200000c" + "01" + "0007" + "0004" + "6563686f" + "0001" + "74"; got != want {
 		t.Errorf("LISTEN is %s, want %s", got, want)
+	}
+	over := Request{Kind: ListenPacket, Port: 53, Routes: route.Terms{MinHops: 2, MaxHops: 2, Avoid: []identity.PubKey{testKey(t)}}}
+	if got, want := hex.EncodeToString(over.AppendFrames(nil)), "09000026"+"01"+"0202"+"00"+"01"+testKey(t).String()+"07000003"+"01"+"0035"; got != want {
+		t.Errorf("OVER and LISTENPACKET are %s, want %s", got, want)
 	}
 	if got, want := hex.EncodeToString(AppendFrame(nil, Fin, nil)), "21000000"; got != want {
 		t.Errorf("FIN is %s, want %s", got, want)

@@ -68,7 +68,7 @@ var _ net.PacketConn = (*PacketConn)(nil)
 // ListenPacket takes a port of the node for datagrams until the PacketConn is closed; 0: the node picks one. Ports of
 // datagrams and of streams are apart.
 func (c *Client) ListenPacket(ctx context.Context, port Port) (*PacketConn, error) {
-	nc, body, err := c.ask(ctx, Request{Kind: ListenPacket, Port: port})
+	nc, body, err := c.ask(ctx, Request{Kind: ListenPacket, Port: port, Routes: c.routes})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -18,6 +19,7 @@ type Request struct {
 	Name   string          // LISTEN, FIND, RESOLVE
 	Type   string          // LISTEN, FIND
 	Bits   uint8           // TUNNEL: what the TUN takes, a packet.Offload
+	Routes route.Terms     // OVER; or of a DIAL, LISTENPACKET or TUNNEL the OVER before it, which AppendFrames writes
 }
 
 // ParseRequest reads a request's body. Errors: ErrFrame.
@@ -43,6 +45,10 @@ func ParseRequest(k Kind, body []byte) (q Request, err error) {
 		q.Port, q.Bits = Port(r.U16()), r.U8()
 	case Resolve:
 		q.Name = r.String(MaxText)
+	case Over:
+		if q.Routes, err = route.Read(r); err != nil {
+			return Request{}, ErrFrame
+		}
 	default:
 		return q, ErrFrame
 	}
@@ -74,8 +80,23 @@ func (q Request) AppendBody(b []byte) []byte {
 		b = append(binary.BigEndian.AppendUint16(b, uint16(q.Port)), q.Bits)
 	case Resolve:
 		b = wire.AppendString(b, q.Name)
+	case Over:
+		b = q.Routes.Append(b)
 	}
 	return b
+}
+
+// HasRoutes reports whether an OVER may come before q.
+func (q Request) HasRoutes() bool {
+	return q.Kind == Dial || q.Kind == ListenPacket || q.Kind == Tunnel
+}
+
+// AppendFrames appends q as frames: itself, and what its routes must meet before it.
+func (q Request) AppendFrames(b []byte) []byte {
+	if q.HasRoutes() && !q.Routes.None() {
+		b = AppendFrame(b, Over, Request{Kind: Over, Routes: q.Routes}.AppendBody(nil))
+	}
+	return AppendFrame(b, q.Kind, q.AppendBody(nil))
 }
 
 // AppendIncoming and ParseIncoming are the body of INCOMING.

@@ -55,12 +55,13 @@ func (c *Client) OpenTun(ctx context.Context, port Port, device syscall.Conn, ta
 		return nil, ErrNoRelay
 	}
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
-	q := Request{Kind: Tunnel, Port: port, Bits: uint8(takes)}
+	q := Request{Kind: Tunnel, Port: port, Bits: uint8(takes), Routes: c.routes}
 	in := NewInbox(nc)
 	r := NewReader(in)
 	var body []byte
-	if err = pass(unix, AppendFrame(nil, q.Kind, q.AppendBody(nil)), device); err == nil {
+	if err = pass(unix, q.AppendFrames(nil), device); err == nil {
 		body, err = readAnswer(r)
+		err = tooOld(err, q)
 	}
 	if !stop() {
 		err = ctx.Err()

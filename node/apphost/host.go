@@ -14,6 +14,7 @@ import (
 
 	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -41,6 +42,12 @@ type Stream interface {
 
 // Mesh is what apps ask the node for.
 type Mesh interface {
+	// Over returns the mesh for an app whose streams and datagrams go over routes that meet t, or are refused; an error says why
+	// that can never be.
+	Over(t route.Terms) (Mesh, error)
+	// Terms is all that Over was asked for, and what else holds then, as one text; "" where it was not. A port that is taken over
+	// terms gets the datagrams that came over the same ones.
+	Terms() string
 	Dial(ctx context.Context, to identity.PubKey, port uint16, target string, first []byte) (Stream, error)
 	Find(ctx context.Context, name, kind string, node identity.PubKey) ([]app.App, error)
 	Resolve(ctx context.Context, name string) (app.NodeInfo, error)
@@ -74,7 +81,7 @@ type Host struct {
 	wg        sync.WaitGroup
 
 	portsMu sync.RWMutex // guards the following
-	packets map[app.Port]datagrams
+	packets map[app.Port]taker
 }
 
 // waiting is a stream that waits for its app.
@@ -98,7 +105,7 @@ func Listen(port app.Port, mesh Mesh, log *slog.Logger) (*Host, error) {
 	}
 	h := &Host{
 		mesh: mesh, log: log, port: port, runs: make(chan struct{}),
-		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, packets: map[app.Port]datagrams{}, pending: map[uint64]waiting{},
+		conns: map[net.Conn]struct{}{}, listeners: map[app.Port]*listener{}, packets: map[app.Port]taker{}, pending: map[uint64]waiting{},
 	}
 	if port == 0 {
 		return h, nil
@@ -215,19 +222,49 @@ func (h *Host) attend(ctx context.Context, nc net.Conn) {
 	in := app.NewInbox(nc)
 	defer in.Close()
 	r, w := app.NewReader(in), app.NewWriter(nc)
-	kind, body, err := r.Next()
-	if err != nil {
-		return
+	q, err := readRequest(r)
+	var refused *wire.Refused
+	if errors.As(err, &refused) {
+		w.Fail(refused)
 	}
-	q, err := app.ParseRequest(kind, body)
 	if err != nil {
-		w.Fail(&wire.Refused{Code: wire.CodeBadRequest, Text: err.Error()})
 		return
 	}
 	nc.SetReadDeadline(time.Time{})
 	if err := h.answer(ctx, &pump{nc: nc, in: in, r: r, w: w}, q); err != nil {
 		w.Fail(err)
 	}
+}
+
+// readRequest reads a request, and what its routes must meet before it. An error that is a *wire.Refused goes back.
+func readRequest(r *app.Reader) (q app.Request, err error) {
+	var over route.Terms
+	for {
+		kind, body, err := r.Next()
+		if err != nil {
+			return q, err
+		}
+		if q, err = app.ParseRequest(kind, body); err != nil {
+			return q, &wire.Refused{Code: wire.CodeBadRequest, Text: err.Error()}
+		}
+		switch {
+		case over.None() && q.Kind == app.Over && !q.Routes.None():
+			over = q.Routes
+		case q.Kind == app.Over || !over.None() && !q.HasRoutes():
+			return q, &wire.Refused{Code: wire.CodeBadRequest, Text: "what routes must meet belongs before a request that has some, once"}
+		default:
+			q.Routes = over
+			return q, nil
+		}
+	}
+}
+
+// over is the mesh as a request asks for it.
+func (h *Host) over(q app.Request) (Mesh, error) {
+	if q.Routes.None() {
+		return h.mesh, nil
+	}
+	return h.mesh.Over(q.Routes)
 }
 
 // answer acts on a request; an error goes back as ERR.
@@ -239,7 +276,7 @@ func (h *Host) answer(ctx context.Context, p *pump, q app.Request) error {
 	case app.Listen:
 		return h.listen(p.nc, p.r, w, q)
 	case app.ListenPacket:
-		return h.listenPacket(p.nc, p.r, w, q.Port)
+		return h.listenPacket(p.nc, p.r, w, q)
 	case app.Tunnel:
 		return h.tunnelTo(p, q)
 	case app.Accept:
@@ -270,7 +307,11 @@ func (h *Host) answer(ctx context.Context, p *pump, q app.Request) error {
 func (h *Host) dial(ctx context.Context, p *pump, q app.Request) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	st, err := h.mesh.Dial(ctx, q.Key, uint16(q.Port), q.Target, q.First)
+	m, err := h.over(q)
+	if err != nil {
+		return err
+	}
+	st, err := m.Dial(ctx, q.Key, uint16(q.Port), q.Target, q.First)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = &wire.Refused{Code: wire.CodeTimeout, Text: "the far node did not answer"}
 	}

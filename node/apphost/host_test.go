@@ -18,6 +18,7 @@ import (
 	"github.com/skycoin/viscript/node/app"
 	"github.com/skycoin/viscript/node/apphost"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/wire"
 )
 
@@ -81,7 +82,35 @@ type mesh struct {
 
 	mu        sync.Mutex
 	published map[string]app.App
-	taken     string // a name that belongs to somebody else
+	taken     string   // a name that belongs to somebody else
+	asked     []string // of Over
+}
+
+// over is a mesh with terms.
+type over struct {
+	*mesh
+	terms string
+}
+
+func (m *mesh) Over(t route.Terms) (apphost.Mesh, error) {
+	if t.MinHops > 3 {
+		return nil, &wire.Refused{Code: wire.CodeDenied, Text: "its node allows three links"}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = append(m.asked, t.String())
+	return over{m, t.String()}, nil
+}
+
+func (m *mesh) Terms() string { return "" }
+
+func (o over) Terms() string { return o.terms }
+
+func (o over) SendDatagram(to identity.PubKey, port, from uint16, b []byte) error {
+	if to == o.key {
+		o.host.Datagram(o.key, port, from, o.terms, b)
+	}
+	return nil
 }
 
 func (m *mesh) Dial(ctx context.Context, to identity.PubKey, port uint16, target string, first []byte) (apphost.Stream, error) {
@@ -133,7 +162,7 @@ func (m *mesh) SendDatagram(to identity.PubKey, port, from uint16, b []byte) err
 	if to != m.key {
 		return &wire.Refused{Code: wire.CodeNoRoute}
 	}
-	m.host.Datagram(m.key, port, from, b)
+	m.host.Datagram(m.key, port, from, "", b)
 	return nil
 }
 

@@ -23,6 +23,12 @@ type datagrams interface {
 	take(remote identity.PubKey, from uint16, b []byte)
 }
 
+// taker is who has a port for datagrams, and what the routes must meet by which they come: Mesh.Terms.
+type taker struct {
+	datagrams
+	over string
+}
+
 // packets is an app that sends and takes datagrams at a port.
 type packets struct {
 	port  app.Port
@@ -31,10 +37,13 @@ type packets struct {
 }
 
 // listenPacket keeps a port for an app's datagrams until it hangs up.
-func (h *Host) listenPacket(nc net.Conn, r *app.Reader, w *app.Writer, port app.Port) error {
+func (h *Host) listenPacket(nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+	m, err := h.over(q)
+	if err != nil {
+		return err
+	}
 	p := &packets{in: make(chan []byte, maxDatagrams)}
-	var err error
-	if p.port, err = h.takeDatagrams(p, port); err != nil {
+	if p.port, err = h.takeDatagrams(taker{p, m.Terms()}, q.Port); err != nil {
 		return err
 	}
 	defer h.freeDatagrams(p.port)
@@ -59,7 +68,7 @@ func (h *Host) listenPacket(nc net.Conn, r *app.Reader, w *app.Writer, port app.
 			w.Fail(&wire.Refused{Code: wire.CodeBadRequest, Text: "malformed datagram"})
 			return nil
 		}
-		if err := h.mesh.SendDatagram(d.Key, uint16(d.Port), uint16(p.port), d.Data); err != nil {
+		if err := m.SendDatagram(d.Key, uint16(d.Port), uint16(p.port), d.Data); err != nil {
 			h.log.Debug("sending a datagram", "peer", d.Key.Short(), "port", d.Port, "err", err)
 		}
 	}
@@ -81,17 +90,17 @@ func (p *packets) pump(w *app.Writer, gone <-chan struct{}) {
 }
 
 // takeDatagrams gives a port to who takes its datagrams; 0: any.
-func (h *Host) takeDatagrams(d datagrams, port app.Port) (app.Port, error) {
+func (h *Host) takeDatagrams(d taker, port app.Port) (app.Port, error) {
 	h.portsMu.Lock()
 	defer h.portsMu.Unlock()
 	if len(h.packets) >= maxListeners {
 		return 0, &wire.Refused{Code: wire.CodeBusy, Text: "too many apps take datagrams on this node"}
 	}
 	if port == 0 {
-		for port = firstAutoPort; h.packets[port] != nil; port++ {
+		for port = firstAutoPort; h.packets[port].datagrams != nil; port++ {
 		}
 	}
-	if h.packets[port] != nil {
+	if h.packets[port].datagrams != nil {
 		return 0, &wire.Refused{Code: wire.CodeBusy, Text: fmt.Sprintf("port %d of this node is taken for datagrams", port)}
 	}
 	h.packets[port] = d
@@ -105,12 +114,13 @@ func (h *Host) freeDatagrams(port app.Port) {
 }
 
 // Datagram hands a datagram that came from a port of a node to the app on ours. It does not block and does not keep b, which it may
-// overwrite; without an app, or when too much waits, the datagram is dropped.
-func (h *Host) Datagram(remote identity.PubKey, port, from uint16, b []byte) {
+// overwrite; without an app, or when too much waits, the datagram is dropped; so is one that did not come over what the port was taken
+// over: over is the Mesh.Terms of the way it came.
+func (h *Host) Datagram(remote identity.PubKey, port, from uint16, over string, b []byte) {
 	h.portsMu.RLock()
 	d := h.packets[app.Port(port)]
 	h.portsMu.RUnlock()
-	if d != nil {
+	if d.datagrams != nil && (d.over == "" || d.over == over) {
 		d.take(remote, from, b)
 	}
 }

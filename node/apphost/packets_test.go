@@ -70,7 +70,7 @@ func TestDatagramsThatNobodyTakesAreDropped(t *testing.T) {
 	big := make([]byte, 10_000)
 	for i := range 10_000 { // 100 MB: the node keeps 1 MiB and what fits the socket
 		big[0] = byte(i >> 8)
-		m.host.Datagram(m.key, 53, 7, big)
+		m.host.Datagram(m.key, 53, 7, "", big)
 	}
 	got := 0
 	buf := make([]byte, len(big))
@@ -84,7 +84,7 @@ func TestDatagramsThatNobodyTakesAreDropped(t *testing.T) {
 	if got < 50 || got > 5_000 {
 		t.Errorf("%d of 10000 datagrams waited", got)
 	}
-	m.host.Datagram(m.key, 53, 7, []byte("fresh"))
+	m.host.Datagram(m.key, 53, 7, "", []byte("fresh"))
 	slow.SetReadDeadline(time.Now().Add(patience))
 	if k, _, err := slow.ReadFrom(buf); err != nil || string(buf[:k]) != "fresh" {
 		t.Errorf("after the flood: %q, %v", buf[:k], err)
@@ -149,7 +149,7 @@ func TestHostileDatagrams(t *testing.T) {
 		}
 		nc.Close()
 	}
-	m.host.Datagram(m.key, 53, 7, make([]byte, 1<<20))
+	m.host.Datagram(m.key, 53, 7, "", make([]byte, 1<<20))
 	if _, err := c.Node(within(t)); err != nil {
 		t.Error("after that:", err)
 	}

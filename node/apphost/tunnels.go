@@ -33,17 +33,21 @@ func (h *Host) tunnelTo(p *pump, q app.Request) error {
 		return &wire.Refused{Code: wire.CodeBadRequest, Text: err.Error()}
 	}
 	defer dev.Close()
+	m, err := h.over(q)
+	if err != nil {
+		return err
+	}
 	var port app.Port
-	head, tail := h.mesh.DatagramRoom()
+	head, tail := m.DatagramRoom()
 	t := tunnel.New(tunnel.Config{
 		Device: dev, Offload: packet.Offload(q.Bits), Head: head, Tail: tail,
 		Send: func(to tunnel.PeerID, rec []byte) {
-			if err := h.mesh.SendRoomy(to.Key, to.Port, uint16(port), rec); err != nil {
+			if err := m.SendRoomy(to.Key, to.Port, uint16(port), rec); err != nil {
 				h.log.Debug("sending packets", "peer", to.Key.Short(), "port", to.Port, "err", err)
 			}
 		},
 	})
-	if port, err = h.takeDatagrams(tunnelAt{t}, q.Port); err != nil {
+	if port, err = h.takeDatagrams(taker{tunnelAt{t}, m.Terms()}, q.Port); err != nil {
 		return err
 	}
 	defer h.freeDatagrams(port)

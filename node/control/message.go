@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/node/wire"
 )
@@ -24,8 +25,8 @@ const (
 	MaxAddrLen    = secure.MaxPeerLen
 	MaxAddrs      = 16
 	MaxLinks      = 512 // links in one report; a node with more reports the first ones
-	MaxVia        = 8
-	MaxHops       = 16 // links in one path
+	MaxVia        = route.MaxNodes
+	MaxHops       = route.MaxHops // links in one path
 	MaxNeighbours = 8
 	MaxApps       = 128 // records in one answer
 	MaxKept       = 512 // routes in one keep

@@ -170,7 +170,7 @@ func (c *chain) dial(target string, first []byte) (near, far *session.Stream) {
 			got <- nil
 		}
 	}()
-	near, err := c.hosts[0].sess.Dial(ctx, c.hosts[len(c.hosts)-1].key.Public(), 7, target, first)
+	near, err := c.hosts[0].sess.Dial(ctx, c.hosts[len(c.hosts)-1].key.Public(), "", 7, target, first)
 	if err != nil {
 		c.t.Fatal("dialing over the chain:", err)
 	}
@@ -261,7 +261,7 @@ func TestRefusedStream(t *testing.T) {
 	c := newChain(t, 2)
 	c.lay()
 	go func() { (<-c.hosts[1].accept).Reset(wire.CodeNoListener) }()
-	_, err := c.hosts[0].sess.Dial(c.ctx, c.hosts[1].key.Public(), 9, "", nil)
+	_, err := c.hosts[0].sess.Dial(c.ctx, c.hosts[1].key.Public(), "", 9, "", nil)
 	if !errors.Is(err, &wire.Refused{Code: wire.CodeNoListener}) {
 		t.Fatalf("got %v", err)
 	}

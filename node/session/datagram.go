@@ -97,7 +97,10 @@ func (s *Session) datagram(p *Path, payload []byte) {
 		s.fail(errProtocol)
 		return
 	}
-	s.host.cfg.Datagram(s.remote, binary.BigEndian.Uint16(plain), binary.BigEndian.Uint16(plain[2:]), plain[gramHeader:])
+	port, from := binary.BigEndian.Uint16(plain), binary.BigEndian.Uint16(plain[2:])
+	if s.heardFrom(from) {
+		s.host.cfg.Datagram(s.remote, port, from, s.terms, plain[gramHeader:])
+	}
 }
 
 // usedForGrams notes that the session is in use.
@@ -110,8 +113,8 @@ func (s *Session) usedForGrams() {
 
 // Datagram sends b to a port of another node, from one of ours: see Session.SendDatagram. The first one to a node waits for a
 // session. Errors: *wire.Refused, or what Config.Lay or ctx say.
-func (h *Host) Datagram(ctx context.Context, dst identity.PubKey, port, from uint16, b []byte) error {
-	s, err := h.session(ctx, dst)
+func (h *Host) Datagram(ctx context.Context, dst identity.PubKey, terms Terms, port, from uint16, b []byte) error {
+	s, err := h.Connect(ctx, dst, terms, false)
 	if err != nil {
 		return err
 	}

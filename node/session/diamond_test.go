@@ -177,7 +177,7 @@ func (d *diamond) diamondDial() (near, far *session.Stream) {
 			got <- nil
 		}
 	}()
-	near, err := d.hosts[0].sess.Dial(ctx, d.hosts[1].key.Public(), 7, "x", nil)
+	near, err := d.hosts[0].sess.Dial(ctx, d.hosts[1].key.Public(), "", 7, "x", nil)
 	if err != nil {
 		d.t.Fatal("dialing:", err)
 	}

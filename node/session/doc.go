@@ -45,6 +45,7 @@
 //	  RESUME    22 switch:u64 records:u64                       the sender uses this path, and has so many Data records
 //	  JOIN      23 route:16 opaque:u64                          alone, in a record of type Join; answered by PONG
 //	  CLOSE     24 code:u16                                     the session is over
+//	  APART     25                                              from the initiator: the session is kept apart, see below
 //
 // An unknown frame, a frame that is cut short, data beyond a stream's credit, an ACK or RESUME of what was never sent, or an
 // ACK whose bytes are not those of its records ends the session. Frames for a stream that is
@@ -77,6 +78,15 @@
 // silent first, since that may have healed. When the far node closes two such routes at
 // once in a row, it knows the session no more, and the session is over. A path that fell silent without another at hand stays
 // in use, since it may come back. A route that ends with goodbye but without CLOSE is only a path less.
+//
+// # Sessions apart
+//
+// Two nodes have one session for all that asks nothing of its routes, begun by either, and one more for each set of Terms that apps
+// or the node itself ask for. All routes of such a session meet its terms, those that stand by and those that come later included, and
+// nothing else leaves on it here. Its initiator says APART before anything else, in a record with a PING, and waits for the PONG. The
+// responder then uses it for answers only: on streams that came with it, and for datagrams to a port of the initiator from which the
+// last datagram came on it. When it ends, such datagrams go nowhere until the port speaks again: the initiator lays the next one. A datagram from
+// a port beyond the 256 that a session answers to, or the 16,384 of all, is dropped.
 //
 // # Windows
 //

@@ -341,7 +341,7 @@ func (m *mesh) ready() (a, b *Session) {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	a, err := m.hosts[0].session(ctx, m.keys[1].Public())
+	a, err := m.hosts[0].Connect(ctx, m.keys[1].Public(), "", false)
 	if err != nil {
 		m.t.Fatal("no session:", err)
 	}
@@ -374,7 +374,7 @@ func (m *mesh) dial() (near, far *Stream) {
 			got <- nil
 		}
 	}()
-	near, err := m.hosts[0].Dial(ctx, m.keys[1].Public(), 7, "x", nil)
+	near, err := m.hosts[0].Dial(ctx, m.keys[1].Public(), "", 7, "x", nil)
 	if err != nil {
 		m.t.Fatal("dialing:", err)
 	}

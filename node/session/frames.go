@@ -35,6 +35,7 @@ const (
 	frameResume   kind = 22
 	frameJoin     kind = 23
 	frameClose    kind = 24
+	frameApart    kind = 25
 )
 
 var errFrame = errors.New("session: malformed frame")
@@ -84,6 +85,7 @@ func parseFrame(r *wire.Reader, control bool) (f frame, err error) {
 		f.a = r.U64()
 	case frameClose:
 		f.code = wire.Code(r.U16())
+	case frameApart:
 	default:
 		return f, errFrame
 	}

@@ -29,6 +29,7 @@ var golden = []struct {
 	{"resume", frame{kind: frameResume, a: 2, b: 9}, true, "1600000000000000020000000000000009"},
 	{"join", frame{kind: frameJoin, route: forward.Key{1, 15: 2}, a: 255}, true, "170100000000000000000000000000000200000000000000ff"},
 	{"close", frame{kind: frameClose, code: wire.CodeGone}, true, "18000b"},
+	{"apart", frame{kind: frameApart}, true, "19"},
 }
 
 func TestFrameGolden(t *testing.T) {

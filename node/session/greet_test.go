@@ -29,7 +29,7 @@ func TestDialTriesAnotherRoute(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			s, err := m.hosts[0].session(ctx, m.keys[1].Public())
+			s, err := m.hosts[0].Connect(ctx, m.keys[1].Public(), "", false)
 			if err != nil || s.Err() != nil {
 				t.Fatal(err)
 			}

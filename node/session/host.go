@@ -48,10 +48,8 @@ type Config struct {
 	Accept func(*Stream)
 	// Datagram takes a datagram from a peer's port to one of ours; nil: they are dropped. It is called on reading
 	// goroutines, several at once, and must not block. b is valid during the call only.
-	Datagram func(remote identity.PubKey, port, from uint16, b []byte)
-	// Chosen makes streams and datagrams leave only over sessions that began here, whose routes Lay chose; otherwise one
-	// that the far node began serves as well.
-	Chosen bool
+	// Terms are those of the session that it came on, "" if the far node began that.
+	Datagram func(remote identity.PubKey, port, from uint16, terms Terms, b []byte)
 	// Over is told of every route that ended here, once; nil: nobody. It must not block.
 	Over func(key forward.Key, initiator bool)
 	// Outage is how long a session lives without a route; 0: a minute.
@@ -67,13 +65,15 @@ type Host struct {
 	made   time.Time
 	busy   atomic.Int64 // sessions that have streams
 	credit atomic.Int64 // granted on all streams
+	bound  atomic.Int64 // len(answers)
 
 	mu      sync.Mutex               // guards the following; a Session's mu may be taken with it, never the other way round
 	all     map[forward.Key]*Session // by ID
 	paths   map[forward.Key]*Path
-	byPeer  map[identity.PubKey]*Session // ready ones
-	dialing map[identity.PubKey]*dialing
-	past    map[identity.PubKey]ending // how the last session ended or failed to begin; at most maxPast
+	byPeer  map[whom]*Session // ready ones
+	dialing map[whom]*dialing
+	past    map[whom]ending      // how the last session ended or failed to begin; at most maxPast
+	answers map[replyTo]*Session // which of those that a peer keeps apart answers to a port, nil: it is over; at most maxBound
 	closed  bool
 	wg      sync.WaitGroup // of handshakes, stewards and errands
 }
@@ -93,8 +93,8 @@ func NewHost(cfg Config) *Host {
 	}
 	h := &Host{
 		cfg: cfg, log: cfg.Log, timing: defaultTiming, made: time.Now(),
-		all: map[forward.Key]*Session{}, paths: map[forward.Key]*Path{}, byPeer: map[identity.PubKey]*Session{},
-		dialing: map[identity.PubKey]*dialing{}, past: map[identity.PubKey]ending{},
+		all: map[forward.Key]*Session{}, paths: map[forward.Key]*Path{}, byPeer: map[whom]*Session{},
+		dialing: map[whom]*dialing{}, past: map[whom]ending{}, answers: map[replyTo]*Session{},
 	}
 	if cfg.Outage > 0 {
 		h.timing.outage = cfg.Outage
@@ -172,8 +172,9 @@ func (h *Host) pathOver(p *Path) {
 }
 
 // found makes the session that begins on a path.
-func (h *Host) found(p *Path) (*Session, error) {
+func (h *Host) found(p *Path, terms Terms) (*Session, error) {
 	s := newSession(h, p.remote, p.key, p.initiator)
+	s.terms = terms
 	h.mu.Lock()
 	full := h.closed || len(h.all) >= maxSessions || h.all[s.id] != nil
 	if !full {
@@ -195,7 +196,7 @@ func (h *Host) found(p *Path) (*Session, error) {
 
 // greeted begins a session with the first message of a handshake.
 func (h *Host) greeted(p *Path, msg []byte) {
-	s, err := h.found(p)
+	s, err := h.found(p, "")
 	if err != nil {
 		p.close()
 		return
@@ -225,12 +226,13 @@ func (h *Host) spawn(f func()) {
 	}
 }
 
-// readied makes s the session to use for its peer.
+// readied makes s the session to use for its peer, and for what asks for its terms.
 func (h *Host) readied(s *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s.Err() == nil && (s.initiator || !h.cfg.Chosen && s.replaces(h.byPeer[s.remote])) {
-		h.byPeer[s.remote] = s
+	w := whom{s.remote, s.terms}
+	if s.Err() == nil && s.serves() && (s.initiator || s.replaces(h.byPeer[w])) {
+		h.byPeer[w] = s
 	}
 }
 
@@ -240,10 +242,12 @@ func (h *Host) over(s *Session, err error) {
 	if h.all[s.id] == s {
 		delete(h.all, s.id)
 	}
-	if h.byPeer[s.remote] == s {
-		delete(h.byPeer, s.remote)
+	h.answeredLocked(s)
+	w := whom{s.remote, s.terms}
+	if h.byPeer[w] == s {
+		delete(h.byPeer, w)
 	}
-	h.endedLocked(s.remote, err)
+	h.endedLocked(w, err)
 	h.mu.Unlock()
 	if !errors.Is(err, errClosed) {
 		h.log.Info("session down", "peer", s.remote.Short(), "err", err)
@@ -279,11 +283,11 @@ func (h *Host) sessions() []*Session {
 	return all
 }
 
-// Dial opens a stream to an app at another node, over the standing session or a new one.
+// Dial opens a stream to an app at another node, over the standing session of those terms or a new one.
 // Errors: *wire.Refused, or what Config.Lay or ctx say.
-func (h *Host) Dial(ctx context.Context, dst identity.PubKey, port uint16, target string, first []byte) (*Stream, error) {
+func (h *Host) Dial(ctx context.Context, dst identity.PubKey, terms Terms, port uint16, target string, first []byte) (*Stream, error) {
 	for try := 0; ; try++ {
-		s, err := h.session(ctx, dst)
+		s, err := h.Connect(ctx, dst, terms, false)
 		if err != nil {
 			return nil, err
 		}
@@ -295,11 +299,11 @@ func (h *Host) Dial(ctx context.Context, dst identity.PubKey, port uint16, targe
 	}
 }
 
-// Standing returns the ready session to dst, nil when there is none.
-func (h *Host) Standing(dst identity.PubKey) *Session {
+// Standing returns the ready session to dst of those terms, nil when there is none.
+func (h *Host) Standing(dst identity.PubKey, terms Terms) *Session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s := h.byPeer[dst]; s != nil && s.Err() == nil {
+	if s := h.byPeer[h.whom(dst, terms)]; s != nil && s.Err() == nil {
 		if s.stranded() {
 			return h.otherLocked(s)
 		}
@@ -308,24 +312,30 @@ func (h *Host) Standing(dst identity.PubKey) *Session {
 	return nil
 }
 
-// session returns a ready session to dst, laying a route if there is none.
-func (h *Host) session(ctx context.Context, dst identity.PubKey) (*Session, error) {
-	return h.Connect(ctx, dst, false)
-}
-
-// Connect returns a ready session to dst, making one if there is none; with own, also if the far node asked for the one
-// there is: only who asked for a route knows its nodes. Errors are those of Dial; With tells more of them.
-func (h *Host) Connect(ctx context.Context, dst identity.PubKey, own bool) (*Session, error) {
+// Connect returns a ready session to dst of those terms, making one if there is none; with own, also if the far node asked for the
+// one there is: only who asked for a route knows its nodes. Errors are those of Dial; With tells more of them.
+func (h *Host) Connect(ctx context.Context, dst identity.PubKey, terms Terms, own bool) (*Session, error) {
+	to := h.whom(dst, terms)
 	h.mu.Lock()
-	if s := h.byPeer[dst]; s != nil && s.Err() == nil && (s.initiator || !own) {
+	if s := h.byPeer[to]; s != nil && s.Err() == nil && (s.initiator || !own) {
 		h.mu.Unlock()
 		return s, nil
 	}
-	w := h.dialing[dst]
+	w := h.dialing[to]
 	if w == nil && !h.closed {
+		unused, err := h.roomLocked(to)
+		if err != nil {
+			h.mu.Unlock()
+			return nil, err
+		}
 		w = &dialing{began: time.Now(), done: make(chan struct{})}
-		h.dialing[dst] = w
-		h.wg.Go(func() { h.lay(context.WithoutCancel(ctx), dst, w) })
+		h.dialing[to] = w
+		h.wg.Go(func() {
+			if unused != nil {
+				unused.Close()
+			}
+			h.lay(context.WithoutCancel(ctx), to, w)
+		})
 	}
 	h.mu.Unlock()
 	if w == nil {
@@ -341,16 +351,16 @@ func (h *Host) Connect(ctx context.Context, dst identity.PubKey, own bool) (*Ses
 
 // lay makes a session for everybody who waits for w, on the time of nobody in particular. A route that breaks or stays
 // silent before the session is ready is not the last one that is tried.
-func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
+func (h *Host) lay(ctx context.Context, to whom, w *dialing) {
 	ctx, cancel := context.WithTimeout(ctx, 2*handshakeTimeout)
 	defer cancel()
 	var s *Session
 	var err error
 	var avoid []identity.PubKey
 	for try := 1; ; try++ {
-		s, err = h.establish(ctx, dst, avoid)
+		s, err = h.establish(ctx, to, avoid)
 		if err != nil && avoid != nil && ctx.Err() == nil { // perhaps there is no such route
-			s, err = h.establish(ctx, dst, nil)
+			s, err = h.establish(ctx, to, nil)
 		}
 		if err == nil {
 			if err = h.awaitReady(ctx, s, try < maxGreets); err != nil {
@@ -370,33 +380,41 @@ func (h *Host) lay(ctx context.Context, dst identity.PubKey, w *dialing) {
 	}
 	h.mu.Lock()
 	if why != nil { // known to who hears of it through w; a session that ended says so itself, but maybe later
-		h.endedLocked(dst, why)
+		h.endedLocked(to, why)
 	}
 	w.s, w.err = s, err
-	delete(h.dialing, dst)
+	delete(h.dialing, to)
 	h.mu.Unlock()
 	close(w.done)
 }
 
 // awaitReady waits until s is ready; no longer than greetPatience if there is another way.
 func (h *Host) awaitReady(ctx context.Context, s *Session, another bool) error {
-	var late <-chan time.Time
+	wait := ctx
 	if another {
-		t := time.NewTimer(greetPatience)
-		defer t.Stop()
-		late = t.C
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeout(ctx, greetPatience)
+		defer cancel()
 	}
+	var err error
 	select {
 	case <-s.ready:
+		if s.terms != "" {
+			err = s.setApart(wait)
+		}
+	case <-s.done:
+		err = &wire.Refused{Code: wire.CodeGone, Text: s.Err().Error()}
+	case <-wait.Done():
+		err = wait.Err()
+	}
+	switch {
+	case err == nil:
 		h.readied(s) // before anybody asks again, who would get another
 		return nil
-	case <-s.done:
-		return &wire.Refused{Code: wire.CodeGone, Text: s.Err().Error()}
-	case <-late:
-		return &wire.Refused{Code: wire.CodeTimeout, Text: "the route to the far node is silent"}
-	case <-ctx.Done():
-		return ctx.Err()
+	case errors.As(err, new(*wire.Refused)) || ctx.Err() != nil:
+		return err
 	}
+	return &wire.Refused{Code: wire.CodeTimeout, Text: "the route to the far node is silent"}
 }
 
 // innerNodes are the nodes between the ends of the session's first route.
@@ -415,17 +433,17 @@ func (s *Session) innerNodes() []identity.PubKey {
 var errRouteGone = &wire.Refused{Code: wire.CodeGone}
 
 // establish has a route laid and begins a session on it.
-func (h *Host) establish(ctx context.Context, dst identity.PubKey, avoid []identity.PubKey) (*Session, error) {
-	if dst == h.cfg.Key.Public() {
+func (h *Host) establish(ctx context.Context, to whom, avoid []identity.PubKey) (*Session, error) {
+	if to.peer == h.cfg.Key.Public() {
 		return h.loopback(ctx)
 	}
-	laid, err := h.cfg.Lay(ctx, Want{Dst: dst, Avoid: avoid})
+	laid, err := h.cfg.Lay(ctx, Want{Dst: to.peer, Terms: to.terms, Avoid: avoid})
 	if err != nil {
 		return nil, err
 	}
 	p := laid.Path
 	p.nodes = laid.Nodes
-	s, err := h.found(p)
+	s, err := h.found(p, to.terms)
 	if err != nil {
 		p.close()
 		return nil, &wire.Refused{Code: wire.CodeGone, Text: err.Error()}

@@ -143,7 +143,7 @@ func TestWrongNodeAtTheEndOfTheRoute(t *testing.T) {
 	m.hosts[1].cfg.Key = claimed // the route was laid for the one that keys[1] names
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	if _, err := m.hosts[0].session(ctx, m.keys[1].Public()); err == nil {
+	if _, err := m.hosts[0].Connect(ctx, m.keys[1].Public(), "", false); err == nil {
 		t.Fatal("another node was taken for the one that was called")
 	}
 }

@@ -15,6 +15,8 @@ type Info struct {
 	Peer      identity.PubKey `json:"peer"`
 	Route     forward.Key     `json:"-"` // of the session's first route, its name
 	Initiator bool            `json:"initiator"`
+	Terms     Terms           `json:"terms,omitempty"` // what its routes meet, where they are ours
+	Apart     bool            `json:"apart,omitempty"` // it is kept for what its initiator asks for, with Terms that he knows
 	Ready     bool            `json:"ready"`
 	Began     time.Time       `json:"began"`
 	RTT       time.Duration   `json:"rtt_ns"` // of the path in use
@@ -62,7 +64,7 @@ func (s *Session) info() Info {
 	default:
 	}
 	i := Info{
-		Peer: s.remote, Route: s.id, Initiator: s.initiator, Ready: ready, Began: s.began,
+		Peer: s.remote, Route: s.id, Initiator: s.initiator, Terms: s.terms, Apart: s.apart.Load(), Ready: ready, Began: s.began,
 		RTT: time.Duration(s.rtt.Load()), Streams: len(s.streams), InFlight: s.kept.sealed.bytes - s.kept.acked.bytes,
 		Window: s.win.size, Retained: s.kept.memory(), Resent: s.resent, Switches: s.moves.n, Moved: s.moves.when, WhyMoved: s.moves.why,
 		Count: s.count,

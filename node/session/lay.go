@@ -34,6 +34,7 @@ const maxAvoid = 8
 // Want says what route is needed.
 type Want struct {
 	Dst     identity.PubKey
+	Terms   Terms             // to be met, or there is no route
 	Avoid   []identity.PubKey // nodes of routes that fell silent
 	Beside  []identity.PubKey // the path in use: share as little with it as can be
 	Instead []identity.PubKey // the path in use: something clearly better, or ErrNoBetter
@@ -124,7 +125,7 @@ func (s *Session) errandLocked(c *chores, busy bool) *errand {
 	if coming > 0 || len(s.paths) >= maxPaths-1 {
 		return nil
 	}
-	e := &errand{want: Want{Dst: s.remote}}
+	e := &errand{want: Want{Dst: s.remote, Terms: s.terms}}
 	due := l.stand.next
 	switch {
 	case live == 0:

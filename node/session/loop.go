@@ -31,7 +31,7 @@ func (h *Host) loopback(ctx context.Context) (*Session, error) {
 	h.attach(ctx, pb, ba)
 	h.spawn(ab.run)
 	h.spawn(ba.run)
-	s, err := h.found(pa)
+	s, err := h.found(pa, "")
 	if err != nil {
 		pa.close()
 		pb.close()

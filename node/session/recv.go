@@ -195,6 +195,8 @@ func (s *Session) frame(p *Path, f frame) error {
 		return s.wasReset(p, f)
 	case frameClose:
 		return errBye
+	case frameApart:
+		return s.keptApart()
 	case frameJoin:
 		return errProtocol // it comes first, and as a record of type Join
 	}

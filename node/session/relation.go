@@ -30,12 +30,13 @@ type Relation struct {
 	Err   error
 }
 
-// With says how we stand with a node.
-func (h *Host) With(peer identity.PubKey) Relation {
+// With says how we stand with a node, as far as those terms go.
+func (h *Host) With(peer identity.PubKey, terms Terms) Relation {
+	to := h.whom(peer, terms)
 	h.mu.Lock()
-	past, w, s := h.past[peer], h.dialing[peer], h.byPeer[peer]
+	past, w, s := h.past[to], h.dialing[to], h.byPeer[to]
 	for _, other := range h.all {
-		if s == nil && other.remote == peer {
+		if s == nil && other.remote == peer && other.terms == to.terms && !(other.apart.Load() && !other.initiator) {
 			s = other
 		}
 	}
@@ -51,24 +52,26 @@ func (h *Host) With(peer identity.PubKey) Relation {
 	return r
 }
 
-// Finding lists the nodes to whom a route and a session are being made, and since when.
+// Finding lists the nodes to whom a route and a session are being made, of any terms, and since when.
 func (h *Host) Finding() map[identity.PubKey]time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := make(map[identity.PubKey]time.Time, len(h.dialing))
 	for k, w := range h.dialing {
-		all[k] = w.began
+		if since, twice := all[k.peer]; !twice || w.began.Before(since) {
+			all[k.peer] = w.began
+		}
 	}
 	return all
 }
 
 // endedLocked remembers a failure; that we closed a session is none.
-func (h *Host) endedLocked(peer identity.PubKey, err error) {
+func (h *Host) endedLocked(to whom, err error) {
 	if errors.Is(err, errClosed) {
 		return
 	}
-	if _, known := h.past[peer]; !known && len(h.past) >= maxPast {
-		var oldest identity.PubKey
+	if _, known := h.past[to]; !known && len(h.past) >= maxPast {
+		var oldest whom
 		var when time.Time
 		for k, e := range h.past {
 			if when.IsZero() || e.when.Before(when) {
@@ -77,7 +80,7 @@ func (h *Host) endedLocked(peer identity.PubKey, err error) {
 		}
 		delete(h.past, oldest)
 	}
-	h.past[peer] = ending{time.Now(), err}
+	h.past[to] = ending{time.Now(), err}
 }
 
 // Info says what is known of the session.
@@ -85,7 +88,10 @@ func (s *Session) Info() Info { return s.info() }
 
 // Ping measures one round trip to the far node over the path in use, sealed as all that the session sends. It waits for
 // the answer until ctx or the session ends; a PING may be lost with its path.
-func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
+func (s *Session) Ping(ctx context.Context) (time.Duration, error) { return s.round(ctx) }
+
+// round is Ping with frames that the far end acts on before it answers.
+func (s *Session) round(ctx context.Context, before ...frame) (time.Duration, error) {
 	answer := make(chan time.Duration, 1)
 	stamp, err := s.ask(answer)
 	if err != nil {
@@ -96,7 +102,7 @@ func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
 		delete(s.asked, stamp)
 		s.mu.Unlock()
 	}()
-	s.sendControl(nil, frame{kind: framePing, a: stamp})
+	s.sendControl(nil, append(before, frame{kind: framePing, a: stamp})...)
 	select {
 	case d := <-answer:
 		return d, nil

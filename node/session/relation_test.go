@@ -61,27 +61,27 @@ func TestPingWithoutAnswer(t *testing.T) {
 func TestRelation(t *testing.T) {
 	m := newMesh(t, 1, nil)
 	peer := m.keys[1].Public()
-	if r := m.hosts[0].With(peer); r != (Relation{}) {
+	if r := m.hosts[0].With(peer, ""); r != (Relation{}) {
 		t.Errorf("of a stranger: %+v", r)
 	}
 	a, _ := m.ready()
-	r := m.hosts[0].With(peer)
+	r := m.hosts[0].With(peer, "")
 	if r.Session == nil || !r.Session.Ready || len(r.Session.Paths) != 1 || len(r.Session.Paths[0].Nodes) != 3 || r.Err != nil {
 		t.Errorf("of a session: %+v", r)
 	}
 	a.fail(errProtocol)
-	if r := m.hosts[0].With(peer); r.Session != nil || !errors.Is(r.Err, errProtocol) || r.Ended.IsZero() {
+	if r := m.hosts[0].With(peer, ""); r.Session != nil || !errors.Is(r.Err, errProtocol) || r.Ended.IsZero() {
 		t.Errorf("of a session that broke: %+v", r)
 	}
-	m.until("the far end knows", func() bool { return m.hosts[1].With(m.keys[0].Public()).Err != nil })
+	m.until("the far end knows", func() bool { return m.hosts[1].With(m.keys[0].Public(), "").Err != nil })
 
 	m.mu.Lock()
 	m.relays[0].down = true
 	m.mu.Unlock()
-	if _, err := m.hosts[0].Connect(t.Context(), peer, false); !errors.Is(err, errNoRelay) {
+	if _, err := m.hosts[0].Connect(t.Context(), peer, "", false); !errors.Is(err, errNoRelay) {
 		t.Errorf("without a route: %v", err)
 	}
-	if r := m.hosts[0].With(peer); !errors.Is(r.Err, errNoRelay) || !r.Finding.IsZero() || len(m.hosts[0].Finding()) != 0 {
+	if r := m.hosts[0].With(peer, ""); !errors.Is(r.Err, errNoRelay) || !r.Finding.IsZero() || len(m.hosts[0].Finding()) != 0 {
 		t.Errorf("after no route: %+v", r)
 	}
 }
@@ -92,9 +92,9 @@ func TestFindingIsSeen(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	failed := make(chan error, 1)
 	m.hosts[0].cfg.Lay = func(context.Context, Want) (Laid, error) { <-ctx.Done(); return Laid{}, errNoRelay }
-	go func() { _, err := m.hosts[0].Connect(context.Background(), peer, false); failed <- err }()
+	go func() { _, err := m.hosts[0].Connect(context.Background(), peer, "", false); failed <- err }()
 	m.until("a route is being found", func() bool {
-		return !m.hosts[0].With(peer).Finding.IsZero() && len(m.hosts[0].Finding()) == 1
+		return !m.hosts[0].With(peer, "").Finding.IsZero() && len(m.hosts[0].Finding()) == 1
 	})
 	cancel()
 	if err := <-failed; !errors.Is(err, errNoRelay) {
@@ -107,12 +107,12 @@ func TestConnectOfOurOwn(t *testing.T) {
 	m := newMesh(t, 1, nil)
 	_, b := m.ready()
 	far := m.keys[0].Public()
-	m.until("the far end may use it", func() bool { return m.hosts[1].Standing(far) == b })
-	if s, err := m.hosts[1].Connect(t.Context(), far, false); s != b || err != nil {
+	m.until("the far end may use it", func() bool { return m.hosts[1].Standing(far, "") == b })
+	if s, err := m.hosts[1].Connect(t.Context(), far, "", false); s != b || err != nil {
 		t.Errorf("another session was made: %v", err)
 	}
 	m.hosts[1].cfg.Lay = func(context.Context, Want) (Laid, error) { return Laid{}, errNoRelay }
-	if _, err := m.hosts[1].Connect(t.Context(), far, true); !errors.Is(err, errNoRelay) {
+	if _, err := m.hosts[1].Connect(t.Context(), far, "", true); !errors.Is(err, errNoRelay) {
 		t.Errorf("no route was asked for: %v", err)
 	}
 }
@@ -126,10 +126,10 @@ func TestGreetingFailureIsTold(t *testing.T) {
 		return nil
 	})
 	peer := m.keys[1].Public()
-	if _, err := m.hosts[0].Connect(t.Context(), peer, false); err == nil {
+	if _, err := m.hosts[0].Connect(t.Context(), peer, "", false); err == nil {
 		t.Fatal("a session without a route")
 	}
-	if r := m.hosts[0].With(peer); !errors.Is(r.Err, ErrGreeting) {
+	if r := m.hosts[0].With(peer, ""); !errors.Is(r.Err, ErrGreeting) {
 		t.Errorf("the reason is %v", r.Err)
 	}
 }
@@ -138,7 +138,7 @@ func TestGreetingFailureIsTold(t *testing.T) {
 func TestLoopbackEnds(t *testing.T) {
 	m := newMesh(t, 0, nil)
 	h := m.hosts[0]
-	s, err := h.Connect(t.Context(), m.keys[0].Public(), true)
+	s, err := h.Connect(t.Context(), m.keys[0].Public(), "", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,14 +161,14 @@ func TestPastIsBounded(t *testing.T) {
 	h := m.hosts[0]
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var first identity.PubKey
+	var first whom
 	for i := range 2 * maxPast {
 		var k identity.PubKey
 		k[0], k[1] = byte(i), byte(i>>8)
 		if i == 0 {
-			first = k
+			first = whom{peer: k}
 		}
-		h.endedLocked(k, errNoRelay)
+		h.endedLocked(whom{peer: k}, errNoRelay)
 	}
 	if _, kept := h.past[first]; kept || len(h.past) != maxPast {
 		t.Errorf("%d are remembered, the oldest: %v", len(h.past), kept)

@@ -51,7 +51,8 @@ type Session struct {
 	remote    identity.PubKey
 	id        forward.Key // of the first route
 	initiator bool
-	local     bool // with ourselves: in memory, without routes
+	local     bool  // with ourselves: in memory, without routes
+	terms     Terms // of the routes, where we have them laid
 	began     time.Time
 
 	hello   chan []byte   // handshake messages from the first route, to the handshake's goroutine
@@ -64,6 +65,9 @@ type Session struct {
 	base    atomic.Int64  // of the path in use without load, 0: not known
 	inNext  atomic.Uint64 // in.records
 	gramAt  atomic.Int64  // Host.now of the last datagram, either way
+	apart   atomic.Bool   // the far end knows that it is kept apart for its terms, or told us so
+	replies atomic.Uint32 // 1 + the port of the peer that was bound to it last; 0: not known
+	bound   int           // ports in Host.answers; guarded by Host.mu
 
 	recvMu  sync.Mutex // guards the following, and the opening lanes of Data and Control
 	inCtl   replay

@@ -381,7 +381,7 @@ func TestDatagrams(t *testing.T) {
 	}
 	in := make(chan got, 1<<16)
 	m := newMesh(t, 2, func(c *Config, _ *timing) {
-		c.Datagram = func(_ identity.PubKey, port, from uint16, b []byte) { in <- got{port, from, string(b)} }
+		c.Datagram = func(_ identity.PubKey, port, from uint16, _ Terms, b []byte) { in <- got{port, from, string(b)} }
 	})
 	m.setTap(func(_ int, kind wire.Type, _ uint8, p []byte) [][]byte {
 		if kind == wire.Datagram {
@@ -391,7 +391,7 @@ func TestDatagrams(t *testing.T) {
 	})
 	big := string(make([]byte, MaxDatagram))
 	for _, b := range []string{"", "hi", big} {
-		if err := m.hosts[0].Datagram(t.Context(), m.keys[1].Public(), 53, 1000, []byte(b)); err != nil {
+		if err := m.hosts[0].Datagram(t.Context(), m.keys[1].Public(), "", 53, 1000, []byte(b)); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -403,7 +403,7 @@ func TestDatagrams(t *testing.T) {
 			t.Fatal("nothing came")
 		}
 	}
-	if err := m.hosts[0].Datagram(t.Context(), m.keys[1].Public(), 1, 1, make([]byte, MaxDatagram+1)); err == nil {
+	if err := m.hosts[0].Datagram(t.Context(), m.keys[1].Public(), "", 1, 1, make([]byte, MaxDatagram+1)); err == nil {
 		t.Error("one that is too long was taken")
 	}
 	time.Sleep(10 * time.Millisecond)

@@ -16,10 +16,10 @@ func (s *Session) stranded() bool {
 	return s.active == nil || s.active.silent || s.active.gone.Load() != 0
 }
 
-// otherLocked is a session to the peer of s that is not stranded, which is used from now on; s itself if there is none. The caller holds mu.
+// otherLocked is a session to the peer of s, of its terms, that is not stranded, which is used from now on; s itself if there is none. The caller holds mu.
 func (h *Host) otherLocked(s *Session) *Session {
 	for _, o := range h.all {
-		if o == s || o.remote != s.remote || h.cfg.Chosen && !o.initiator || o.Err() != nil {
+		if o == s || o.remote != s.remote || o.terms != s.terms || !o.serves() || o.Err() != nil {
 			continue
 		}
 		select {
@@ -28,7 +28,7 @@ func (h *Host) otherLocked(s *Session) *Session {
 			continue
 		}
 		if !o.stranded() {
-			h.byPeer[s.remote] = o
+			h.byPeer[whom{s.remote, s.terms}] = o
 			return o
 		}
 	}

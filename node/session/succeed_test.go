@@ -12,7 +12,7 @@ import (
 func TestNewSessionOfANodeThatCameBack(t *testing.T) {
 	heard := make(chan string, 64)
 	m := newMesh(t, 2, func(c *Config, _ *timing) {
-		c.Datagram = func(_ identity.PubKey, _, _ uint16, b []byte) { heard <- string(b) }
+		c.Datagram = func(_ identity.PubKey, _, _ uint16, _ Terms, b []byte) { heard <- string(b) }
 	})
 	_, old := m.ready()
 	if err := old.SendDatagram(1, 2, []byte("before")); err != nil { // it lives for a minute without a way
@@ -33,7 +33,7 @@ func TestNewSessionOfANodeThatCameBack(t *testing.T) {
 		t.Fatal("the old one has ended: nothing is tested")
 	}
 	var s *Session
-	m.until("the new session to be used", func() bool { s = m.hosts[1].Standing(m.keys[0].Public()); return s == fresh })
+	m.until("the new session to be used", func() bool { s = m.hosts[1].Standing(m.keys[0].Public(), ""); return s == fresh })
 	if err := s.SendDatagram(1, 2, []byte("after")); err != nil {
 		t.Fatal(err)
 	}
