@@ -31,6 +31,8 @@ func requests(t testing.TB) []Request {
 		{Kind: Info},
 		{Kind: ListenPacket, Port: 53},
 		{Kind: Resolve, Name: "node0.mysterious.network"},
+		{Kind: Carry},
+		{Kind: ListenCarry, Port: 7, Name: "exit", Type: "socks-server"},
 	}
 }
 

@@ -11,12 +11,12 @@ import (
 type Request struct {
 	Kind   Kind
 	Key    identity.PubKey // DIAL; FIND, where zero means any
-	Port   Port            // DIAL, LISTEN, LISTENPACKET, TUNNEL
+	Port   Port            // DIAL, LISTEN, LISTENCARRY, LISTENPACKET, TUNNEL
 	ID     uint64          // ACCEPT
 	Target string          // DIAL
 	First  []byte          // DIAL; aliases the frame
-	Name   string          // LISTEN, FIND, RESOLVE
-	Type   string          // LISTEN, FIND
+	Name   string          // LISTEN, LISTENCARRY, FIND, RESOLVE
+	Type   string          // LISTEN, LISTENCARRY, FIND
 	Bits   uint8           // TUNNEL: what the TUN takes, a packet.Offload
 }
 
@@ -30,13 +30,13 @@ func ParseRequest(k Kind, body []byte) (q Request, err error) {
 	switch k {
 	case Dial:
 		q.Key, q.Port, q.Target, q.First = r.Key(), Port(r.U16()), r.String(MaxTarget), r.Rest()
-	case Listen:
+	case Listen, ListenCarry:
 		q.Port, q.Name, q.Type = Port(r.U16()), r.String(MaxName), r.String(MaxName)
 	case Accept:
 		q.ID = r.U64()
 	case Find:
 		q.Name, q.Type, q.Key = r.String(MaxName), r.String(MaxName), r.OptionalKey()
-	case Info:
+	case Info, Carry:
 	case ListenPacket:
 		q.Port = Port(r.U16())
 	case Tunnel:
@@ -60,7 +60,7 @@ func (q Request) AppendBody(b []byte) []byte {
 		b = append(b, q.Key[:]...)
 		b = binary.BigEndian.AppendUint16(b, uint16(q.Port))
 		b = append(wire.AppendString(b, q.Target), q.First...)
-	case Listen:
+	case Listen, ListenCarry:
 		b = binary.BigEndian.AppendUint16(b, uint16(q.Port))
 		b = wire.AppendString(wire.AppendString(b, q.Name), q.Type)
 	case Accept:

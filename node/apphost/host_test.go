@@ -78,6 +78,7 @@ func (h *half) Target() string          { return h.target }
 type mesh struct {
 	key  identity.PubKey
 	host *apphost.Host
+	port app.Port
 
 	mu        sync.Mutex
 	published map[string]app.App
@@ -167,7 +168,7 @@ func start(t *testing.T) (*app.Client, *mesh, string) {
 		t.Fatal(err)
 	}
 	port := freePort(t)
-	m := &mesh{key: key.Public(), published: map[string]app.App{}, taken: "taken"}
+	m := &mesh{key: key.Public(), port: port, published: map[string]app.App{}, taken: "taken"}
 	if m.host, err = apphost.Listen(port, m, nil); err != nil {
 		t.Fatal(err)
 	}
