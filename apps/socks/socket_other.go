@@ -12,6 +12,8 @@ type Socket struct{}
 
 func dup(*net.TCPConn) (*Socket, error) { return nil, errors.ErrUnsupported }
 
+func dupFD(uintptr) (*Socket, error) { return nil, errors.ErrUnsupported }
+
 func detach(*net.TCPConn) (*Socket, error) { return nil, errors.ErrUnsupported }
 
 func (s *Socket) attach() (*net.TCPConn, error) { return nil, errors.ErrUnsupported }

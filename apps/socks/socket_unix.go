@@ -20,13 +20,18 @@ func dup(conn *net.TCPConn) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Socket{fd: -1}
+	var s *Socket
 	var dupErr error
-	err = raw.Control(func(fd uintptr) { s.fd, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
-	if err = errors.Join(err, dupErr); err != nil {
-		return nil, err
+	err = raw.Control(func(fd uintptr) { s, dupErr = dupFD(fd) })
+	return s, errors.Join(err, dupErr)
+}
+
+func dupFD(fd uintptr) (*Socket, error) {
+	copied, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
 	}
-	return s, nil
+	return &Socket{copied}, nil
 }
 
 // detach returns the socket of a connection, which is then closed without an end of the socket.
