@@ -267,6 +267,9 @@ func (c *Client) carryOut(ctx context.Context, n *negotiation, q request, e *ent
 	}
 	text := q.target.String()
 	e.is(kindConnect, text)
+	if done, err := c.carry(ctx, n, text, e); done {
+		return err
+	}
 	stream, err := c.dial(ctx, n, text, e)
 	if err != nil {
 		return err

@@ -210,6 +210,9 @@ func (s *Server) forward(ctx context.Context, in Incoming, t Target, e *entry) e
 	if err != nil {
 		return err
 	}
+	if done, err := s.carry(ctx, in, conn, e); done {
+		return err
+	}
 	if err := in.Confirm(); err != nil {
 		s.table.refuse(Gone)
 		resetTCP(conn)

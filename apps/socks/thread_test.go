@@ -20,23 +20,41 @@ import (
 )
 
 // thread is a client and an exit joined by a twin mesh.
-func thread(t *testing.T, fast bool) (*Client, *Server) {
+func thread(t *testing.T, how meshKind) (*Client, *Server) {
 	t.Helper()
 	m := newTwinMesh(t)
-	m.fast = fast
-	return startClient(t, m, nil), startServer(t, m, func(cfg *ServerConfig) {
+	m.fast = how == fastMesh
+	var dial Dialer = m
+	accept := m.Accept
+	if how == carryingMesh {
+		carrying := &carryingTwin{twinMesh: m}
+		t.Cleanup(carrying.under.Wait)
+		dial, accept = carrying, carrying.Accept
+	}
+	return startClient(t, dial, nil), startServer(t, m, func(cfg *ServerConfig) {
+		cfg.Accept = accept
 		cfg.Resolver = &names{answers: map[string][][]netip.Addr{"page.example": {addrs("127.0.0.1")}}}
 	})
 }
 
-// eachMesh runs a test over plain streams and over those that read and write by themselves.
-func eachMesh(t *testing.T, test func(t *testing.T, fast bool)) {
-	t.Run("plain", func(t *testing.T) { test(t, false) })
-	t.Run("fast", func(t *testing.T) { test(t, true) })
+// meshKind says what a mesh can do for SOCKS.
+type meshKind int
+
+const (
+	plainMesh    meshKind = iota
+	fastMesh              // its streams read and write by themselves
+	carryingMesh          // it carries streams
+)
+
+// eachMesh runs a test over every kind of mesh.
+func eachMesh(t *testing.T, test func(t *testing.T, how meshKind)) {
+	for name, how := range map[string]meshKind{"plain": plainMesh, "fast": fastMesh, "carrying": carryingMesh} {
+		t.Run(name, func(t *testing.T) { test(t, how) })
+	}
 }
 
 func TestHalfCloseAfterUpload(t *testing.T) {
-	eachMesh(t, func(t *testing.T, fast bool) {
+	eachMesh(t, func(t *testing.T, how meshKind) {
 		body := make([]byte, 3<<20)
 		rand.NewChaCha8([32]byte{1}).Read(body)
 		target := listener(t, "127.0.0.1:0", func(c *net.TCPConn) { // answers only after the upload's end
@@ -44,7 +62,7 @@ func TestHalfCloseAfterUpload(t *testing.T) {
 			n, err := io.Copy(h, c)
 			fmt.Fprintf(c, "%x %d %v", h.Sum(nil), n, err)
 		})
-		c, s := thread(t, fast)
+		c, s := thread(t, how)
 		conn := through(t, c, target, 0)
 		send(t, conn, body)
 		_ = conn.CloseWrite()
@@ -60,7 +78,7 @@ func TestHalfCloseAfterUpload(t *testing.T) {
 }
 
 func TestHalfCloseAfterDownload(t *testing.T) {
-	eachMesh(t, func(t *testing.T, fast bool) {
+	eachMesh(t, func(t *testing.T, how meshKind) {
 		heard := make(chan string, 1)
 		target := listener(t, "127.0.0.1:0", func(c *net.TCPConn) { // ends its half first, then listens
 			_, _ = c.Write([]byte("greeting"))
@@ -68,7 +86,7 @@ func TestHalfCloseAfterDownload(t *testing.T) {
 			b, err := io.ReadAll(c)
 			heard <- fmt.Sprint(string(b), " ", err)
 		})
-		c, _ := thread(t, fast)
+		c, _ := thread(t, how)
 		conn := through(t, c, target, 0)
 		got, err := io.ReadAll(conn)
 		if err != nil || string(got) != "greeting" {
@@ -83,13 +101,13 @@ func TestHalfCloseAfterDownload(t *testing.T) {
 }
 
 func TestTargetsResetArrives(t *testing.T) {
-	eachMesh(t, func(t *testing.T, fast bool) {
+	eachMesh(t, func(t *testing.T, how meshKind) {
 		target := listener(t, "127.0.0.1:0", func(c *net.TCPConn) {
 			_, _ = c.Write(make([]byte, 1000))
 			_, _ = io.ReadFull(c, make([]byte, 4))
 			resetTCP(c)
 		})
-		c, s := thread(t, fast)
+		c, s := thread(t, how)
 		conn := through(t, c, target, 0)
 		if _, err := io.ReadFull(conn, make([]byte, 1000)); err != nil {
 			t.Fatal(err)
@@ -101,14 +119,14 @@ func TestTargetsResetArrives(t *testing.T) {
 }
 
 func TestProgramsResetArrives(t *testing.T) {
-	eachMesh(t, func(t *testing.T, fast bool) {
+	eachMesh(t, func(t *testing.T, how meshKind) {
 		broken := make(chan error, 1)
 		target := listener(t, "127.0.0.1:0", func(c *net.TCPConn) {
 			_, _ = c.Write([]byte("hello"))
 			_, err := io.Copy(io.Discard, c)
 			broken <- err
 		})
-		c, s := thread(t, fast)
+		c, s := thread(t, how)
 		conn := through(t, c, target, 0)
 		expect(t, conn, []byte("hello"))
 		resetTCP(conn)
@@ -121,7 +139,7 @@ func TestProgramsResetArrives(t *testing.T) {
 
 // A program that leaves in the middle of a download ends the transfer at its source.
 func TestProgramLeaves(t *testing.T) {
-	eachMesh(t, func(t *testing.T, fast bool) {
+	eachMesh(t, func(t *testing.T, how meshKind) {
 		sourceEnded := make(chan struct{})
 		target := listener(t, "127.0.0.1:0", func(c *net.TCPConn) {
 			defer close(sourceEnded)
@@ -131,7 +149,7 @@ func TestProgramLeaves(t *testing.T) {
 				}
 			}
 		})
-		c, _ := thread(t, fast)
+		c, _ := thread(t, how)
 		conn := through(t, c, target, 0)
 		_, _ = io.ReadFull(conn, make([]byte, 100_000))
 		conn.Close()
@@ -144,9 +162,9 @@ func TestProgramLeaves(t *testing.T) {
 }
 
 func TestHundredAtOnce(t *testing.T) {
-	eachMesh(t, func(t *testing.T, fast bool) {
+	eachMesh(t, func(t *testing.T, how meshKind) {
 		target := listener(t, "127.0.0.1:0", echo)
-		c, s := thread(t, fast)
+		c, s := thread(t, how)
 		var wg sync.WaitGroup
 		for i := range 100 {
 			conn := program(t, c)

@@ -177,7 +177,7 @@ func (x *exit) service() (*service, error) {
 	if ap, err := netip.ParseAddrPort(x.env.signal); err == nil {
 		x.cfg.Policy.Forbidden = append(x.cfg.Policy.Forbidden, ap)
 	}
-	ln := &meshListener{client: x.client, env: x.env, options: app.ListenOptions{Port: x.port, Name: x.name, Type: socksType}, up: make(chan struct{})}
+	ln := &meshListener{client: x.client, env: x.env, options: app.ListenOptions{Port: x.port, Name: x.name, Type: socksType, Carry: true}, up: make(chan struct{})}
 	x.cfg.Accept, x.cfg.Policy.Closed, x.cfg.Log = ln.accept, ln.closed, x.env.log
 	x.cfg.Packets = openPackets(x.client)
 	s, err := socks.NewServer(x.cfg)

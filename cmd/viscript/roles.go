@@ -115,6 +115,7 @@ func (r role) command() *cobra.Command {
 
 // run is the life of a role: state folder, key, ports, registration with the daemon, service, goodbye.
 func (r role) run(ctx context.Context, o roleOptions, args []string) error {
+	calmMonitor()
 	ctx, stop := ossignal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	env, release, err := r.environment(o, args)

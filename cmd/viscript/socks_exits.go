@@ -242,7 +242,7 @@ func (x *exits) otherLocked(s *exitServer, now time.Time) bool {
 
 // through dials at an exit. While the answer is awaited for long and there is another exit, the exit is asked whether it is
 // there; if it is not, all dials to it end with errExitLost.
-func (x *exits) through(ctx context.Context, s *exitServer, o app.DialOptions) (*app.Conn, error) {
+func (x *exits) through(ctx context.Context, s *exitServer, open func(context.Context) error) error {
 	x.mu.Lock()
 	gone, doubt := s.gone, doubtAfter
 	if s.heard.IsZero() {
@@ -255,14 +255,14 @@ func (x *exits) through(ctx context.Context, s *exitServer, o app.DialOptions) (
 	defer stop()
 	timer := time.AfterFunc(doubt, func() { x.doubt(context.WithoutCancel(ctx), s) })
 	defer timer.Stop()
-	conn, err := x.client.Dial(dial, s.Node, s.Port, o)
+	err := open(dial)
 	if err != nil && ctx.Err() == nil && context.Cause(dial) == errExitLost {
 		err = errExitLost
 	}
 	if answered(err) {
 		x.heard(s)
 	}
-	return conn, err
+	return err
 }
 
 // doubt asks an exit whether it is there, and gives it up if it is not.

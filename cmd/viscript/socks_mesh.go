@@ -62,7 +62,7 @@ func (m *meshListener) accept(ctx context.Context) (socks.Incoming, error) {
 				return nil, err
 			}
 		}
-		conn, err := m.ln.Accept(ctx)
+		conn, err := m.next(ctx)
 		if err == nil && conn.Target() == "" { // somebody's probe
 			conn.Reject(wire.CodeBadRequest)
 			continue
@@ -80,6 +80,34 @@ func (m *meshListener) accept(ctx context.Context) (socks.Incoming, error) {
 		}
 		m.env.log.Warn("the node went away", "err", err)
 	}
+}
+
+// next waits for a stream; it is an offer where they may be carried, else an *app.Conn.
+func (m *meshListener) next(ctx context.Context) (socks.Incoming, error) {
+	if m.options.Carry {
+		offer, err := m.ln.Offer(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return offered{offer}, nil
+	}
+	conn, err := m.ln.Accept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// offered is a stream from the node as a socks.CarryIncoming.
+type offered struct{ *app.Offer }
+
+// CarryOn implements socks.CarryIncoming.
+func (o offered) CarryOn(socket *socks.Socket) (socks.Carried, error) {
+	c, err := o.Carry(socket)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // closed is socks.Policy.Closed: the ports of our node, and every node's app port on this host.
@@ -117,7 +145,7 @@ func (m *meshListener) listen(ctx context.Context) error {
 	}
 }
 
-// entry dials the exit; it implements socks.Dialer.
+// entry dials the exit; it implements socks.CarryDialer.
 type entry struct {
 	client *app.Client
 	exits  *exits
@@ -127,13 +155,47 @@ type entry struct {
 	waits  waits
 }
 
-// DialMesh opens a stream at the exit. While the mesh has no route or no exit it tries again for a while:
-// nodes may be starting, or healing. An exit that fails is replaced by the next one at once.
-// A name of the mesh leads to the app itself.
+// DialMesh opens a stream at the exit.
 func (e *entry) DialMesh(ctx context.Context, target string, first []byte) (socks.Stream, error) {
-	name, ok, err := socks.ParseMesh(target)
+	var conn *app.Conn
+	err := e.reach(ctx, target, len(first) > 0, func(ctx context.Context, key identity.PubKey, port app.Port, o app.DialOptions) (err error) {
+		o.First = first
+		conn, err = e.client.Dial(ctx, key, port, o)
+		return err
+	})
 	if err != nil {
 		return nil, err
+	}
+	return conn, nil
+}
+
+// Carries implements socks.CarryDialer.
+func (e *entry) Carries(ctx context.Context) bool { return e.client.Carries(ctx) }
+
+// DialCarried implements socks.CarryDialer.
+func (e *entry) DialCarried(ctx context.Context, target string, first, hello []byte, socket *socks.Socket) (socks.Carried, error) {
+	var carried *app.Carried
+	err := e.reach(ctx, target, len(first) > 0, func(ctx context.Context, key identity.PubKey, port app.Port, o app.DialOptions) (err error) {
+		o.First = first
+		carried, err = e.client.DialCarried(ctx, key, port, o, socket, hello)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return carried, nil
+}
+
+// opener opens a stream to an app, with the options' target.
+type opener func(context.Context, identity.PubKey, app.Port, app.DialOptions) error
+
+// reach opens a stream at the exit. While the mesh has no route or no exit it tries again for a while:
+// nodes may be starting, or healing. An exit that fails is replaced by the next one at once.
+// A name of the mesh leads to the app itself. early: open sends the beginning too.
+func (e *entry) reach(ctx context.Context, target string, early bool, open opener) error {
+	name, ok, err := socks.ParseMesh(target)
+	if err != nil {
+		return err
 	}
 	dial, passing, to := e.dial, passing, e.exits.name()
 	if ok {
@@ -142,24 +204,24 @@ func (e *entry) DialMesh(ctx context.Context, target string, first []byte) (sock
 	w := e.waits.begin(to, time.Now())
 	defer e.waits.end(w)
 	for pause := dialFirst; ; {
-		conn, another, err := dial(ctx, target, first)
+		another, err := dial(ctx, target, open)
 		e.waits.tried(w, err)
 		if err == nil {
-			return conn, nil
+			return nil
 		}
-		if errors.Is(err, errExitLost) && len(first) > 0 {
-			return nil, &app.Refused{Code: wire.CodeNoRoute, Text: "the exit was lost when it may have passed on the beginning"}
+		if errors.Is(err, errExitLost) && early {
+			return &app.Refused{Code: wire.CodeNoRoute, Text: "the exit was lost when it may have passed on the beginning"}
 		}
 		if !passing(err) || time.Since(w.began) > dialWithin || ctx.Err() != nil {
 			e.waits.gaveUp(ctx, e.log, w, err)
-			return nil, err
+			return err
 		}
 		if another {
 			continue
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return err
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, dialLast)
@@ -167,30 +229,32 @@ func (e *entry) DialMesh(ctx context.Context, target string, first []byte) (sock
 }
 
 // dial dials at the exit in use. another says that it failed and that the next one may work.
-func (e *entry) dial(ctx context.Context, target string, first []byte) (conn *app.Conn, another bool, err error) {
+func (e *entry) dial(ctx context.Context, target string, open opener) (another bool, err error) {
 	exit, err := e.exits.pick(ctx)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
-	conn, err = e.exits.through(ctx, exit, app.DialOptions{Target: target, First: first})
+	err = e.exits.through(ctx, exit, func(ctx context.Context) error {
+		return open(ctx, exit.Node, exit.Port, app.DialOptions{Target: target})
+	})
 	if err == nil || !passing(err) || ctx.Err() != nil || !errors.Is(err, errExitLost) && !errors.As(err, new(*app.Refused)) {
-		return conn, false, err
+		return false, err
 	}
-	return nil, e.exits.fail(exit, err), err
+	return e.exits.fail(exit, err), err
 }
 
 // dialName makes a dial of an app on the mesh, whatever the target's text.
-func (e *entry) dialName(name socks.MeshName) func(context.Context, string, []byte) (*app.Conn, bool, error) {
-	return func(ctx context.Context, _ string, first []byte) (*app.Conn, bool, error) {
+func (e *entry) dialName(name socks.MeshName) func(context.Context, string, opener) (bool, error) {
+	return func(ctx context.Context, _ string, open opener) (bool, error) {
 		key, port, err := e.resolve(ctx, name)
 		if err != nil {
-			return nil, false, err
+			return false, err
 		}
-		conn, err := e.client.Dial(ctx, key, port, app.DialOptions{First: first})
+		err = open(ctx, key, port, app.DialOptions{})
 		if errors.Is(err, &app.Refused{Code: wire.CodeNoListener}) {
 			err = &socks.Error{Reason: socks.Refused, Err: err} // what TCP says of a port without a listener
 		}
-		return conn, false, err
+		return false, err
 	}
 }
 

@@ -7,17 +7,22 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/route"
 	"github.com/skycoin/viscript/node/wire"
 )
 
-// Client talks to the node on this host. It holds no connection of its own: each call makes one.
-// Safe for concurrent use.
+// Client talks to the node on this host. It holds no connection of its own, each call makes one, but the one that DialCarried
+// needs. Safe for concurrent use.
 type Client struct {
 	dial   func(context.Context) (net.Conn, error)
 	routes route.Terms // of all that it opens
+
+	standing     sync.Mutex // guards the following, and is held while the connection is made
+	carries      *carrier   // nil, or has ended: made when needed
+	noCarryUntil time.Time  // the node cannot carry
 }
 
 // Connect makes a client of the node whose app port is addr. It does not dial: a node that is
@@ -34,7 +39,7 @@ func Connect(addr string) (*Client, error) {
 func NewClient(dial func(context.Context) (net.Conn, error)) *Client { return &Client{dial: dial} }
 
 // Over returns a client whose streams, PacketConns and Tuns go over routes that meet t, and what c asks for already, or are
-// refused. A PacketConn or Tun of it hears nothing that came another way. Error: no route can meet that.
+// refused. Its standing connection is its own. A PacketConn or Tun of it hears nothing that came another way. Error: no route can meet that.
 func (c *Client) Over(t route.Terms) (*Client, error) {
 	if err := t.Check(); err != nil {
 		return nil, &Refused{Code: wire.CodeBadRequest, Text: err.Error()}
@@ -205,6 +210,8 @@ type ListenOptions struct {
 	Port Port   // 0: the node picks one
 	Name string // in the tracker; "" keeps the app out of it
 	Type string
+	// Carry has streams come as offers, which cost no connection as long as the node can move their bytes itself: see Listener.Offer.
+	Carry bool
 }
 
 // maxWaiting bounds the streams that wait for Accept; the node refuses more after a while.
@@ -214,6 +221,7 @@ const maxWaiting = 256
 type Listener struct {
 	c    *Client
 	nc   *answered
+	k    *carrier // nil: the node does not carry
 	port Port
 	in   chan incoming
 	done chan struct{} // closed after err is set
@@ -234,7 +242,15 @@ func (c *Client) Listen(ctx context.Context, o ListenOptions) (*Listener, error)
 	if len(o.Name) > MaxName || len(o.Type) > MaxName {
 		return nil, &Refused{Code: wire.CodeBadRequest, Text: fmt.Sprintf("name or type longer than %d bytes", MaxName)}
 	}
-	nc, body, err := c.ask(ctx, Request{Kind: Listen, Port: o.Port, Name: o.Name, Type: o.Type})
+	q := Request{Kind: Listen, Port: o.Port, Name: o.Name, Type: o.Type}
+	if o.Carry {
+		q.Kind = ListenCarry
+	}
+	nc, body, err := c.ask(ctx, q)
+	if o.Carry && errors.Is(err, &Refused{Code: wire.CodeBadRequest}) { // an older node, or one that is not reached over a Unix socket
+		q.Kind = Listen
+		nc, body, err = c.ask(ctx, q)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -243,6 +259,13 @@ func (c *Client) Listen(ctx context.Context, o ListenOptions) (*Listener, error)
 		return nil, ErrFrame
 	}
 	l := &Listener{c: c, nc: nc, port: Port(binary.BigEndian.Uint16(body)), in: make(chan incoming, maxWaiting), done: make(chan struct{})}
+	if q.Kind == ListenCarry {
+		var ok bool
+		if l.k, ok = newCarrier(nc); !ok {
+			nc.Close()
+			return nil, ErrFrame
+		}
+	}
 	go l.read()
 	return l, nil
 }
@@ -274,6 +297,9 @@ func (l *Listener) end(err error) {
 		l.err = err
 		close(l.done)
 		l.nc.Close()
+		if l.k != nil {
+			l.k.end(err)
+		}
 	})
 }
 
@@ -296,9 +322,14 @@ func (l *Listener) read() {
 	}
 }
 
-// next reads one INCOMING.
+// next reads one INCOMING, and what the node says of streams that it carries.
 func (l *Listener) next() (in incoming, err error) {
 	kind, body, err := l.nc.r.Next()
+	for err == nil && l.k != nil && kind >= Carrying && kind <= CarryDone {
+		if err = l.k.take(kind, body); err == nil {
+			kind, body, err = l.nc.r.Next()
+		}
+	}
 	switch {
 	case err != nil:
 		return in, fmt.Errorf("app: the node is gone: %w", err)
@@ -339,23 +370,37 @@ func (in incoming) refuse() {
 // or ctx's.
 func (l *Listener) Accept(ctx context.Context) (*Conn, error) {
 	for {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-l.done:
-			return nil, l.err
-		case in := <-l.in:
-			if in.nc != nil {
-				return newConn(in.nc, NewReader(in.nc), Addr{Port: l.port}, Addr{Key: in.peer, Target: in.target}), nil
-			}
-			nc, _, err := l.c.ask(ctx, Request{Kind: Accept, ID: in.id})
-			if errors.As(err, new(*Refused)) {
-				continue // the dialer gave up meanwhile
-			}
-			if err != nil {
-				return nil, err
-			}
-			return newConn(nc.Conn, nc.r, Addr{Port: l.port}, Addr{Key: in.peer, Target: in.target}), nil
+		in, err := l.wait(ctx)
+		if err != nil {
+			return nil, err
 		}
+		conn, err := l.take(ctx, in)
+		if errors.As(err, new(*Refused)) {
+			continue // the dialer gave up meanwhile
+		}
+		return conn, err
 	}
+}
+
+func (l *Listener) wait(ctx context.Context) (in incoming, err error) {
+	select {
+	case <-ctx.Done():
+		return in, ctx.Err()
+	case <-l.done:
+		return in, l.err
+	case in = <-l.in:
+		return in, nil
+	}
+}
+
+// take makes a stream of ours of one that came.
+func (l *Listener) take(ctx context.Context, in incoming) (*Conn, error) {
+	if in.nc != nil {
+		return newConn(in.nc, NewReader(in.nc), Addr{Port: l.port}, Addr{Key: in.peer, Target: in.target}), nil
+	}
+	nc, _, err := l.c.ask(ctx, Request{Kind: Accept, ID: in.id})
+	if err != nil {
+		return nil, err
+	}
+	return newConn(nc.Conn, nc.r, Addr{Port: l.port}, Addr{Key: in.peer, Target: in.target}), nil
 }

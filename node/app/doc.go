@@ -18,7 +18,7 @@
 //
 // # The protocol
 //
-// One connection per stream and per listener, to the abstract Unix socket "viscript/app/PORT" of the
+// One connection per stream and per listener, unless the node carries a program's streams (see CARRY), to the abstract Unix socket "viscript/app/PORT" of the
 // network namespace, or to 127.0.0.1:PORT. Each end checks by the kernel's word that the other runs as
 // the same user, before it reads a byte. Frames are
 //
@@ -34,7 +34,9 @@
 //	RESOLVE 6  version len:u16 name                              answered by NODE
 //	LISTENPACKET 7 version port:u16 (0: any)                     answered by OK key:33 port:u16, ours, or ERR; then DATAGRAM both ways
 //	TUNNEL  8  version port:u16 (0: any) offload:u8              with a descriptor of a TUN; answered by OK key:33 port:u16 or ERR, see below
-//	OVER    9  version min:u8 max:u8 n:u8 { key:33 } n:u8 { key:33 }   before one of the three above that have routes: see below
+//	OVER    9  version min:u8 max:u8 n:u8 { key:33 } n:u8 { key:33 }   before DIAL, LISTENPACKET, TUNNEL or CARRY: see below
+//	CARRY   10  version                                          answered by OK or ERR, see below
+//	LISTENCARRY 11 as LISTEN                                     the same, for streams that the node may carry: see below
 //	OK      16 …     ERR 17  code:u16 len:u16 text
 //	APPS    18 n:u16 { len:u16 name len:u16 type key:33 port:u16 }      NODE 19 key:33 len:u16 name n:u16 { port:u16 }
 //	DATA    32 bytes    FIN 33    RESET 34 code:u16    CONFIRM 35       on a stream, both ways
@@ -43,7 +45,7 @@
 //	DATAGRAM 49 key:33 port:u16 bytes                            after LISTENPACKET: to, or from, an app's port; at most 65501 bytes
 //	INCOMING 48 id:u64 key:33 len:u16 target                     to a listener, which answers on a new connection with ACCEPT
 //
-// OVER says what the routes of the request after it must meet: DIAL, LISTENPACKET or TUNNEL, on the same connection. Its fields are
+// OVER says what the routes of the request after it must meet, on the same connection, and of a CARRY all its streams. Its fields are
 // the least and the most links (0: any), the nodes to pass, in this order, and those to avoid, ascending; package route has
 // the limits. It is not answered by itself; what cannot be met is the request's ERR.
 //
@@ -57,7 +59,26 @@
 //	TUNNELASK    53
 //	TUNNELCOUNTS 54 more:u8 4 x u64 n:u16 { key:33 port:u16 8 x u64 }
 //
-// An INCOMING with an id is answered on a new connection, with ACCEPT. On the Unix socket its id is 0 and the
+// CARRY and LISTENCARRY, over the Unix socket only, begin a connection that stands for many streams whose bytes the node moves itself
+// between the mesh and TCP sockets, half closes and resets included; none of them has a connection of its own. After CARRY the program
+// dials with CARRYDIAL, under a number of its choice that no other stream of the connection has, never 0. After LISTENCARRY every INCOMING has
+// an id, and the program answers it with CARRYON on the same connection, refuses it with CARRYEND, or takes it as a stream
+// with ACCEPT on a new one, within a minute.
+//
+//	CARRYDIAL  55 id:u64 len:u16 hello  DIAL's body              with a socket: dial, write hello to it when the far app has confirmed, carry
+//	CARRYON    56 id:u64                                         with a socket: confirm INCOMING id, carry
+//	CARRYEND   57 id:u64 code:u16                                break the stream, or refuse it
+//	CARRYING   58 id:u64                                         from the node: confirmed; or it goes without, if that cannot be, to
+//	CARRYCOUNT 59 id:u64 up:u64 down:u64 code:u16 = 0            bytes moved so far to the mesh and from it, now and then
+//	CARRYDONE  60 id:u64 up:u64 down:u64 code:u16 len:u16 text   it is over: code 0 when both directions came to their end. Without
+//	                                                             CARRYING before it nothing was written to the socket
+//
+// The node tells these things within 10 ms and not each by itself; what went wrong, at once. A number that is not, or no more, is
+// ignored. A frame without its descriptor, because the node has as many as it may, is answered by CARRYDONE with the code of
+// being busy. When the connection ends, so do all of its streams. A node that is older than these requests answers them with ERR,
+// and the SDK does without.
+//
+// An INCOMING with an id is else answered on a new connection, with ACCEPT. On the Unix socket its id is 0 and the
 // connection for the stream comes along as a descriptor (SCM_RIGHTS): it begins where an accepted one stands after OK.
 //
 // The program of an accepted stream sends CONFIRM, or RESET with a code, before anything else. A connection

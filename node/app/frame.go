@@ -20,6 +20,7 @@ const (
 	MaxTarget = 512
 	MaxFirst  = 16 << 10
 	MaxName   = 64
+	MaxHello  = 512
 	MaxText   = 512
 	MaxApps   = 500
 )
@@ -38,6 +39,8 @@ const (
 	ListenPacket Kind = 7
 	Tunnel       Kind = 8
 	Over         Kind = 9
+	Carry        Kind = 10
+	ListenCarry  Kind = 11
 	OK           Kind = 16
 	Err          Kind = 17
 	Apps         Kind = 18
@@ -56,6 +59,12 @@ const (
 	TunnelDone   Kind = 52
 	TunnelAsk    Kind = 53
 	TunnelCounts Kind = 54
+	CarryDial    Kind = 55
+	CarryOn      Kind = 56
+	CarryEnd     Kind = 57
+	Carrying     Kind = 58
+	CarryCount   Kind = 59
+	CarryDone    Kind = 60
 )
 
 // ErrFrame is the error of bytes that break the protocol.

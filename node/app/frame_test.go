@@ -34,6 +34,8 @@ func requests(t testing.TB) []Request {
 		{Kind: Resolve, Name: "node0.mysterious.network"},
 		{Kind: Over, Routes: route.Terms{MinHops: 2, MaxHops: 4, Via: []identity.PubKey{k}}},
 		{Kind: Over, Routes: route.Terms{Avoid: []identity.PubKey{k}}},
+		{Kind: Carry},
+		{Kind: ListenCarry, Port: 7, Name: "exit", Type: "socks-server"},
 	}
 }
 

@@ -41,11 +41,11 @@ func (i *Inbox) Read(p []byte) (int, error) {
 	if i.raw == nil || len(p) == 0 {
 		return i.nc.Read(p)
 	}
-	n, k := 0, 0
+	n, k, cut := 0, 0, false
 	var readErr error
 	err := i.raw.Read(func(fd uintptr) bool {
 		for {
-			n, k, readErr = direct.ReadMessage(fd, p, i.oob)
+			n, k, cut, readErr = direct.ReadMessage(fd, p, i.oob)
 			if readErr != syscall.EINTR {
 				return readErr != syscall.EAGAIN
 			}
@@ -56,8 +56,8 @@ func (i *Inbox) Read(p []byte) (int, error) {
 		return 0, err
 	case readErr != nil:
 		return 0, os.NewSyscallError("recvmsg", readErr)
-	case k > 0:
-		i.keep(i.oob[:k])
+	case k > 0 || cut:
+		i.keep(i.oob[:k], cut)
 	}
 	if n == 0 {
 		return 0, io.EOF
@@ -65,9 +65,15 @@ func (i *Inbox) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// keep takes the descriptors out of a control message.
-func (i *Inbox) keep(oob []byte) {
+// lost stands for a descriptor that could not be received: this process has as many as it may.
+const lost = -1
+
+// keep takes the descriptors out of a control message. One that was lost keeps its place, so that none is taken for another.
+func (i *Inbox) keep(oob []byte, cut bool) {
 	msgs, err := syscall.ParseSocketControlMessage(oob)
+	if cut && len(msgs) == 0 {
+		i.files = append(i.files, lost)
+	}
 	if err != nil {
 		return
 	}
@@ -79,7 +85,7 @@ func (i *Inbox) keep(oob []byte) {
 		i.files = append(i.files, fds...)
 	}
 	for len(i.files) > maxWaitingFiles {
-		syscall.Close(i.files[0])
+		closeFile(i.files[0])
 		i.files = i.files[1:]
 	}
 }
@@ -87,10 +93,16 @@ func (i *Inbox) keep(oob []byte) {
 // Close closes the descriptors that nobody took; not the connection.
 func (i *Inbox) Close() error {
 	for _, f := range i.files {
-		syscall.Close(f)
+		closeFile(f)
 	}
 	i.files = nil
 	return nil
+}
+
+func closeFile(fd int) {
+	if fd != lost {
+		syscall.Close(fd)
+	}
 }
 
 // TakeConn returns the oldest descriptor as a connection; nil when there is none or it is no socket.
@@ -98,7 +110,11 @@ func (i *Inbox) TakeConn() net.Conn {
 	if len(i.files) == 0 {
 		return nil
 	}
-	f := os.NewFile(uintptr(i.take()), "descriptor over the app socket")
+	fd := i.take()
+	if fd == lost {
+		return nil
+	}
+	f := os.NewFile(uintptr(fd), "descriptor over the app socket")
 	defer f.Close()
 	nc, err := net.FileConn(f)
 	if err != nil {
@@ -107,13 +123,16 @@ func (i *Inbox) TakeConn() net.Conn {
 	return nc
 }
 
-// TakeTCP returns the oldest descriptor, which must be a TCP socket; ok is false when there is none. Errors: what
+// TakeTCP returns the oldest descriptor, which must be a TCP socket; ok is false when there is none, or it was lost for want of descriptors. Errors: what
 // came is something else, and is closed.
 func (i *Inbox) TakeTCP() (tcp *TCP, ok bool, err error) {
 	if len(i.files) == 0 {
 		return nil, false, nil
 	}
 	fd := i.take()
+	if fd == lost {
+		return nil, false, nil
+	}
 	if err := checkTCP(fd); err != nil {
 		syscall.Close(fd)
 		return nil, true, err
@@ -128,6 +147,9 @@ func (i *Inbox) TakeFile() *os.File {
 		return nil
 	}
 	fd := i.take()
+	if fd == lost {
+		return nil
+	}
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		syscall.Close(fd)
 		return nil

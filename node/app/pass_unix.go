@@ -31,6 +31,16 @@ func passFD(to *net.UnixConn, frame []byte, fd int) error {
 	return err
 }
 
+// pass writes a frame with a descriptor, in its turn.
+func (w *Writer) pass(to *net.UnixConn, frame []byte, fd int) error {
+	w.lock.take()
+	defer w.lock.release()
+	if err := w.flushLocked(); err != nil {
+		return err
+	}
+	return passFD(to, frame, fd)
+}
+
 // Pass writes a frame with a descriptor, which stays the caller's, over the Unix socket to.
 func Pass(to *net.UnixConn, k Kind, body []byte, fd int) error {
 	return passFD(to, AppendFrame(nil, k, body), fd)

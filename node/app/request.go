@@ -12,14 +12,14 @@ import (
 type Request struct {
 	Kind   Kind
 	Key    identity.PubKey // DIAL; FIND, where zero means any
-	Port   Port            // DIAL, LISTEN, LISTENPACKET, TUNNEL
+	Port   Port            // DIAL, LISTEN, LISTENCARRY, LISTENPACKET, TUNNEL
 	ID     uint64          // ACCEPT
 	Target string          // DIAL
 	First  []byte          // DIAL; aliases the frame
-	Name   string          // LISTEN, FIND, RESOLVE
-	Type   string          // LISTEN, FIND
+	Name   string          // LISTEN, LISTENCARRY, FIND, RESOLVE
+	Type   string          // LISTEN, LISTENCARRY, FIND
 	Bits   uint8           // TUNNEL: what the TUN takes, a packet.Offload
-	Routes route.Terms     // OVER; or of a DIAL, LISTENPACKET or TUNNEL the OVER before it, which AppendFrames writes
+	Routes route.Terms     // OVER; or of a DIAL, LISTENPACKET, TUNNEL or CARRY the OVER before it, which AppendFrames writes
 }
 
 // ParseRequest reads a request's body. Errors: ErrFrame.
@@ -32,13 +32,13 @@ func ParseRequest(k Kind, body []byte) (q Request, err error) {
 	switch k {
 	case Dial:
 		q.Key, q.Port, q.Target, q.First = r.Key(), Port(r.U16()), r.String(MaxTarget), r.Rest()
-	case Listen:
+	case Listen, ListenCarry:
 		q.Port, q.Name, q.Type = Port(r.U16()), r.String(MaxName), r.String(MaxName)
 	case Accept:
 		q.ID = r.U64()
 	case Find:
 		q.Name, q.Type, q.Key = r.String(MaxName), r.String(MaxName), r.OptionalKey()
-	case Info:
+	case Info, Carry:
 	case ListenPacket:
 		q.Port = Port(r.U16())
 	case Tunnel:
@@ -66,7 +66,7 @@ func (q Request) AppendBody(b []byte) []byte {
 		b = append(b, q.Key[:]...)
 		b = binary.BigEndian.AppendUint16(b, uint16(q.Port))
 		b = append(wire.AppendString(b, q.Target), q.First...)
-	case Listen:
+	case Listen, ListenCarry:
 		b = binary.BigEndian.AppendUint16(b, uint16(q.Port))
 		b = wire.AppendString(wire.AppendString(b, q.Name), q.Type)
 	case Accept:
@@ -88,7 +88,7 @@ func (q Request) AppendBody(b []byte) []byte {
 
 // HasRoutes reports whether an OVER may come before q.
 func (q Request) HasRoutes() bool {
-	return q.Kind == Dial || q.Kind == ListenPacket || q.Kind == Tunnel
+	return q.Kind == Dial || q.Kind == ListenPacket || q.Kind == Tunnel || q.Kind == Carry
 }
 
 // AppendFrames appends q as frames: itself, and what its routes must meet before it.

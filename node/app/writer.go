@@ -85,6 +85,12 @@ func (w *Writer) whole(frame []byte) (taken bool, err error) {
 	return w.keepLocked(n, err, frame, nil), err
 }
 
+// Frames writes frames that lie one behind the other.
+func (w *Writer) Frames(b []byte) error {
+	_, err := w.whole(b)
+	return err
+}
+
 // keepLocked keeps what n written bytes leave of a frame that consists of a and b.
 func (w *Writer) keepLocked(n int, err error, a, b []byte) (taken bool) {
 	if err == nil || n == 0 {

@@ -22,7 +22,7 @@ import (
 const (
 	maxConns       = 16384
 	maxListeners   = 256
-	maxPending     = 1024 // streams that wait for an app's ACCEPT
+	maxPending     = 4096 // streams that wait for an app's ACCEPT or CARRYON
 	incomingQueue  = 256  // of one listener
 	firstAutoPort  = 49152
 	requestTimeout = 5 * time.Second
@@ -77,6 +77,7 @@ type Host struct {
 	listeners map[app.Port]*listener
 	pending   map[uint64]waiting
 	nextID    uint64
+	carries   int // streams that need no connection: see carrier
 	closed    bool
 	wg        sync.WaitGroup
 
@@ -87,14 +88,16 @@ type Host struct {
 // waiting is a stream that waits for its app.
 type waiting struct {
 	Stream
+	l    *listener
 	late *time.Timer // refuses it
 }
 
 // listener is an app that takes streams on a port.
 type listener struct {
 	app.App
-	in   chan uint64 // ids of pending streams; full: the stream is refused
-	fail chan error  // at most one
+	in    chan uint64 // ids of pending streams; full: the stream is refused
+	fail  chan error  // at most one
+	carry bool        // it has streams carried
 }
 
 // Listen opens the app socket on a port of this host: loopback TCP, and the abstract Unix socket. Port 0 opens
@@ -167,7 +170,7 @@ func (h *Host) accept(ctx context.Context, ln net.Listener) {
 			continue
 		}
 		h.mu.Lock()
-		if h.closed || len(h.conns) >= maxConns {
+		if h.closed || len(h.conns)+h.carries >= maxConns {
 			nc.Close()
 		} else {
 			h.conns[nc] = struct{}{}
@@ -187,7 +190,7 @@ func (h *Host) Connect(ctx context.Context) (net.Conn, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.conns) >= maxConns {
+	if h.closed || len(h.conns)+h.carries >= maxConns {
 		return nil, &wire.Refused{Code: wire.CodeGone, Text: "the node takes no more apps"}
 	}
 	theirs, ours := net.Pipe()
@@ -273,8 +276,10 @@ func (h *Host) answer(ctx context.Context, p *pump, q app.Request) error {
 	switch q.Kind {
 	case app.Dial:
 		return h.dial(ctx, p, q)
-	case app.Listen:
-		return h.listen(p.nc, p.r, w, q)
+	case app.Listen, app.ListenCarry:
+		return h.listen(ctx, p, q)
+	case app.Carry:
+		return h.carry(ctx, p, q)
 	case app.ListenPacket:
 		return h.listenPacket(p.nc, p.r, w, q)
 	case app.Tunnel:
@@ -328,16 +333,19 @@ func (h *Host) dial(ctx context.Context, p *pump, q app.Request) error {
 }
 
 // listen keeps a port for an app until it hangs up.
-func (h *Host) listen(nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) error {
+func (h *Host) listen(ctx context.Context, p *pump, q app.Request) error {
 	l := &listener{
 		App: app.App{Name: q.Name, Type: q.Type, Node: h.mesh.Self().Key},
-		in:  make(chan uint64, incomingQueue), fail: make(chan error, 1),
+		in:  make(chan uint64, incomingQueue), fail: make(chan error, 1), carry: q.Kind == app.ListenCarry,
+	}
+	if l.carry && !canCarry(p.nc) {
+		return errNoCarry
 	}
 	if err := h.takePort(l, q.Port); err != nil {
 		return err
 	}
 	defer h.freePort(l)
-	if err := w.Frame(app.OK, binary.BigEndian.AppendUint16(nil, uint16(l.Port))); err != nil {
+	if err := p.w.Frame(app.OK, binary.BigEndian.AppendUint16(nil, uint16(l.Port))); err != nil {
 		return nil
 	}
 	if l.Name != "" {
@@ -350,20 +358,40 @@ func (h *Host) listen(nc net.Conn, r *app.Reader, w *app.Writer, q app.Request) 
 		defer withdraw()
 	}
 	gone := make(chan struct{})
-	h.wg.Go(func() { // an app says nothing more on this connection: any byte or the end ends it
-		r.Next()
-		close(gone)
-	})
+	if l.carry {
+		k := newCarrier(h, h.mesh, p, l)
+		defer k.end()
+		defer func() {
+			p.nc.Close()
+			<-gone
+		}()
+		h.wg.Go(func() {
+			k.read(ctx)
+			close(gone)
+		})
+	} else {
+		h.wg.Go(func() { // an app says nothing more on this connection: any byte or the end ends it
+			p.r.Next()
+			close(gone)
+		})
+	}
+	h.offerAll(p, l, gone)
+	return nil
+}
+
+// offerAll tells an app of its streams until it hangs up, or its name turns out to be another's, which it is told.
+func (h *Host) offerAll(p *pump, l *listener, gone <-chan struct{}) {
 	for {
 		select {
 		case id := <-l.in:
-			if h.offer(nc, w, id) != nil {
-				return nil
+			if h.offer(p.nc, p.w, l, id) != nil {
+				return
 			}
 		case err := <-l.fail:
-			return err
+			p.w.Fail(err)
+			return
 		case <-gone:
-			return nil
+			return
 		}
 	}
 }
@@ -386,10 +414,20 @@ func (h *Host) takePort(l *listener, port app.Port) error {
 	return nil
 }
 
+// freePort gives a listener's port back and refuses the streams that wait for it.
 func (h *Host) freePort(l *listener) {
+	var left []uint64
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	delete(h.listeners, l.Port)
+	for id, w := range h.pending {
+		if w.l == l {
+			left = append(left, id)
+		}
+	}
+	h.mu.Unlock()
+	for _, id := range left {
+		h.refuse(id, wire.CodeNoListener)
+	}
 }
 
 // Incoming hands a stream that a peer opened to the app on its port. It does not block; without
@@ -409,7 +447,11 @@ func (h *Host) Incoming(st Stream) {
 	}
 	h.nextID++
 	id := h.nextID
-	h.pending[id] = waiting{st, time.AfterFunc(acceptTimeout, func() { h.refuse(id, wire.CodeTimeout) })}
+	within := acceptTimeout
+	if l.carry {
+		within = carryTimeout
+	}
+	h.pending[id] = waiting{st, l, time.AfterFunc(within, func() { h.refuse(id, wire.CodeTimeout) })}
 	h.mu.Unlock()
 	select {
 	case l.in <- id:
@@ -418,9 +460,9 @@ func (h *Host) Incoming(st Stream) {
 	}
 }
 
-// offer tells a listening app of a stream. Over the Unix socket the connection for it comes along;
-// otherwise the app makes one, with ACCEPT.
-func (h *Host) offer(nc net.Conn, w *app.Writer, id uint64) error {
+// offer tells a listening app of a stream. Over the Unix socket the connection for it comes along, unless the app may have
+// the stream carried; otherwise the app makes one, with ACCEPT.
+func (h *Host) offer(nc net.Conn, w *app.Writer, l *listener, id uint64) error {
 	h.mu.Lock()
 	st := h.pending[id].Stream
 	h.mu.Unlock()
@@ -428,7 +470,7 @@ func (h *Host) offer(nc net.Conn, w *app.Writer, id uint64) error {
 		return nil // the time for it has passed
 	}
 	unix, ok := nc.(*net.UnixConn)
-	if !ok || !havePairs {
+	if !ok || !havePairs || l.carry {
 		return w.Frame(app.Incoming, app.AppendIncoming(nil, id, st.Remote(), st.Target()))
 	}
 	ours, theirs, err := socketPair()
@@ -449,7 +491,7 @@ func (h *Host) offer(nc net.Conn, w *app.Writer, id uint64) error {
 func (h *Host) adopt(nc net.Conn, st Stream) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.conns) >= maxConns {
+	if h.closed || len(h.conns)+h.carries >= maxConns {
 		st.Reset(wire.CodeBusy)
 		return false
 	}
@@ -481,6 +523,17 @@ func (h *Host) unpend(id uint64) Stream {
 	w.late.Stop()
 	delete(h.pending, id)
 	return w.Stream
+}
+
+// unpendOf is unpend of a stream that waits for this listener.
+func (h *Host) unpendOf(l *listener, id uint64) Stream {
+	h.mu.Lock()
+	ours := h.pending[id].l == l
+	h.mu.Unlock()
+	if !ours {
+		return nil
+	}
+	return h.unpend(id)
 }
 
 // take gives a waiting stream to the app that asks for it.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -79,11 +80,13 @@ func (h *half) Target() string          { return h.target }
 type mesh struct {
 	key  identity.PubKey
 	host *apphost.Host
+	port app.Port
 
 	mu        sync.Mutex
 	published map[string]app.App
 	taken     string   // a name that belongs to somebody else
 	asked     []string // of Over
+	dialed    []string // the terms of each Dial over some
 }
 
 // over is a mesh with terms.
@@ -102,6 +105,13 @@ func (m *mesh) Over(t route.Terms) (apphost.Mesh, error) {
 	return over{m, t.String()}, nil
 }
 
+// heard is what Over was asked for, and the terms that streams were opened over.
+func (m *mesh) heard() (asked, dialed []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.asked), slices.Clone(m.dialed)
+}
+
 func (m *mesh) Terms() string { return "" }
 
 func (o over) Terms() string { return o.terms }
@@ -111,6 +121,13 @@ func (o over) SendDatagram(to identity.PubKey, port, from uint16, b []byte) erro
 		o.host.Datagram(o.key, port, from, o.terms, b)
 	}
 	return nil
+}
+
+func (o over) Dial(ctx context.Context, to identity.PubKey, port uint16, target string, first []byte) (apphost.Stream, error) {
+	o.mu.Lock()
+	o.dialed = append(o.dialed, o.terms)
+	o.mu.Unlock()
+	return o.mesh.Dial(ctx, to, port, target, first)
 }
 
 func (m *mesh) Dial(ctx context.Context, to identity.PubKey, port uint16, target string, first []byte) (apphost.Stream, error) {
@@ -196,7 +213,7 @@ func start(t *testing.T) (*app.Client, *mesh, string) {
 		t.Fatal(err)
 	}
 	port := freePort(t)
-	m := &mesh{key: key.Public(), published: map[string]app.App{}, taken: "taken"}
+	m := &mesh{key: key.Public(), port: port, published: map[string]app.App{}, taken: "taken"}
 	if m.host, err = apphost.Listen(port, m, nil); err != nil {
 		t.Fatal(err)
 	}

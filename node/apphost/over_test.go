@@ -49,8 +49,8 @@ func TestOver(t *testing.T) {
 		}
 		conn.Close()
 	}
-	if len(m.asked) != 2 || m.asked[0] != "--min-hops 2" || m.asked[1] != "--min-hops 2 --max-hops 3" {
-		t.Errorf("the mesh was asked for %q", m.asked)
+	if asked, dialed := m.heard(); len(dialed) != 2 || len(asked) != 2 || asked[0] != "--min-hops 2" || asked[1] != "--min-hops 2 --max-hops 3" {
+		t.Errorf("the mesh was asked for %q and dialed over %q", asked, dialed)
 	}
 	four := app.DialOptions{Routes: route.Terms{MinHops: 4}}
 	if _, err := c.Dial(ctx, m.key, 7, four); !errors.Is(err, &app.Refused{Code: wire.CodeDenied}) {

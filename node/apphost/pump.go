@@ -132,58 +132,63 @@ func (p *pump) tell(err error) {
 
 // relay moves the stream's bytes between the mesh and a TCP connection that the app handed over.
 func (p *pump) relay(tcp *app.TCP) {
-	t := &tally{w: p.w, st: p.st}
-	var both sync.WaitGroup
-	both.Go(func() {
-		_, err := p.st.WriteTo(counted{tcp, &t.down})
-		if err == nil {
-			tcp.CloseWrite()
-			return
-		}
-		t.broke(err, p.st, tcp)
-	})
+	t := &tally{st: p.st, tcp: tcp}
 	hungUp := make(chan struct{})
 	p.down.Go(func() {
 		defer close(hungUp)
 		p.r.Next() // the app says nothing more: whatever comes ends the stream
-		t.broke(&wire.Refused{Code: wire.CodeCancelled}, p.st, tcp)
+		t.broke(&wire.Refused{Code: wire.CodeCancelled}, wire.CodeCancelled)
 	})
-	stop := t.report()
-	_, err := p.st.ReadFrom(tcp)
-	if err == nil {
-		p.st.CloseWrite()
-	} else {
-		t.broke(err, p.st, tcp)
-	}
-	both.Wait()
+	stop := t.report(p.w)
+	t.move()
 	stop()
-	p.st.Close()
-	tcp.Close()
 	p.nc.SetWriteDeadline(time.Now().Add(tellTimeout))
 	p.w.Frame(app.Done, app.AppendTally(nil, t.now()))
 	p.nc.Close()
 	<-hungUp
 }
 
-// tally counts what a relay has moved and remembers what broke it first.
+// tally moves bytes between a stream and a TCP socket, counts them and remembers what broke it first.
 type tally struct {
-	w    *app.Writer
 	st   Pipe
+	tcp  *app.TCP
 	down atomic.Uint64
 	once sync.Once
 	code atomic.Uint32
 }
 
-// broke resets both sides; only the first reason counts.
-func (t *tally) broke(err error, st Pipe, tcp *app.TCP) {
+// move returns when both directions are over, and both sides are closed.
+func (t *tally) move() {
+	var both sync.WaitGroup
+	both.Go(func() {
+		_, err := t.st.WriteTo(counted{t.tcp, &t.down})
+		if err == nil {
+			t.tcp.CloseWrite()
+			return
+		}
+		t.broke(err, wire.CodeCancelled)
+	})
+	_, err := t.st.ReadFrom(t.tcp)
+	if err == nil {
+		t.st.CloseWrite()
+	} else {
+		t.broke(err, wire.CodeCancelled)
+	}
+	both.Wait()
+	t.st.Close()
+	t.tcp.Close()
+}
+
+// broke resets both sides; only the first reason counts. The far app gets the code.
+func (t *tally) broke(err error, far wire.Code) {
 	t.once.Do(func() {
 		code := wire.CodeCancelled // the TCP side failed
 		if refused := (*wire.Refused)(nil); errors.As(err, &refused) {
 			code = refused.Code
 		}
 		t.code.Store(uint32(code))
-		st.Reset(wire.CodeCancelled)
-		tcp.Reset()
+		t.st.Reset(far)
+		t.tcp.Reset()
 	})
 }
 
@@ -192,7 +197,7 @@ func (t *tally) now() app.Tally {
 }
 
 // report tells the app of the bytes moved, now and then while they move, until the returned function is called.
-func (t *tally) report() (stop func()) {
+func (t *tally) report(w *app.Writer) (stop func()) {
 	var mu sync.Mutex // guards stopped and last
 	stopped, last := false, app.Tally{}
 	var timer *time.Timer
@@ -204,7 +209,7 @@ func (t *tally) report() (stop func()) {
 		if now := t.now(); !stopped && now != last {
 			last = now
 			now.Code = 0
-			t.w.Frame(app.Count, app.AppendTally(nil, now))
+			w.Frame(app.Count, app.AppendTally(nil, now))
 		}
 		if !stopped {
 			timer.Reset(countEvery)

@@ -89,7 +89,7 @@ func TestReadMessage(t *testing.T) {
 	raw := direct.Of(far)
 	read := func() (n, control int, text string, err error) {
 		p, oob := make([]byte, 16), make([]byte, syscall.CmsgSpace(4))
-		raw.Control(func(fd uintptr) { n, control, err = direct.ReadMessage(fd, p, oob) })
+		raw.Control(func(fd uintptr) { n, control, _, err = direct.ReadMessage(fd, p, oob) })
 		if control > 0 {
 			msgs, _ := syscall.ParseSocketControlMessage(oob[:control])
 			fds, _ := syscall.ParseUnixRights(&msgs[0])

@@ -16,13 +16,14 @@ func Write(fd uintptr, p []byte) (int, error) {
 	return max(n, 0), err
 }
 
-// ReadMessage is recvmsg(2): n bytes to p, and control bytes (SCM_RIGHTS and such, close-on-exec) to the front of oob.
-func ReadMessage(fd uintptr, p, oob []byte) (n, control int, err error) {
-	n, control, _, _, err = syscall.Recvmsg(int(fd), p, oob, receiveFlags)
+// ReadMessage is recvmsg(2): n bytes to p, and control bytes (SCM_RIGHTS and such, close-on-exec) to the front of oob; cut: there were
+// more, for which there was no room in oob or in this process.
+func ReadMessage(fd uintptr, p, oob []byte) (n, control int, cut bool, err error) {
+	n, control, flags, _, err := syscall.Recvmsg(int(fd), p, oob, receiveFlags)
 	if control > 0 && receiveFlags == 0 {
 		closeOnExec(oob[:control])
 	}
-	return max(n, 0), max(control, 0), err
+	return max(n, 0), max(control, 0), err == nil && flags&syscall.MSG_CTRUNC != 0, err
 }
 
 func closeOnExec(oob []byte) {

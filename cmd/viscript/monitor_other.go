@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// calmMonitor does nothing here.
+func calmMonitor() {}
