@@ -3,4 +3,8 @@
 //
 //	app ── DIAL ──► apphost ── Mesh.Dial ──► session … session ── Host.Incoming ──► apphost ── INCOMING ──► app
 //	app ◄─ DATA ──► pump ◄──────────── Stream ───────────────────────► pump ◄─────────────── ACCEPT, DATA ─ app
+//
+// A carrier joins streams with TCP sockets that an app hands over, many on one connection of the app:
+//
+//	app ── CARRYDIAL and a socket ──► carrier ◄── Stream ──► carrier ◄── CARRYON and a socket ── app
 package apphost

@@ -21,7 +21,7 @@ func (st *Stream) ReadFrom(r io.Reader) (total int64, err error) {
 		in = newIntake(st, raw)
 	}
 	for {
-		n, err := st.takeCredit(spanData)
+		n, err := st.takeCredit(st.piece())
 		if err != nil {
 			return total, err
 		}

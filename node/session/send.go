@@ -17,7 +17,9 @@ const (
 	sealedOver = seqLen + dataHeader + wire.TagLen
 	// spanData is how much of a stream leaves in one go: two records.
 	spanData = 2 * maxData
-	spanLen  = 2 * (maxData + sealedOver + wire.Overhead)
+	// firstPiece is how much of a stream leaves first, so that it fits into ten segments of TCP with what else is on the way.
+	firstPiece = 8 << 10
+	spanLen    = 2 * (maxData + sealedOver + wire.Overhead)
 	// maxBatch is how many bytes of control frames share a record, about.
 	maxBatch = 8 << 10
 	// maxFlagged is how much is sent at most before an acknowledgement is asked for at once.

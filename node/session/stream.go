@@ -421,7 +421,7 @@ func (s *Session) widen(n int) bool {
 // Write implements io.Writer. It blocks for credit and window.
 func (st *Stream) Write(p []byte) (total int, err error) {
 	for len(p) > 0 {
-		n, err := st.takeCredit(min(len(p), spanData))
+		n, err := st.takeCredit(min(len(p), st.piece()))
 		if err != nil {
 			return total, err
 		}
@@ -434,6 +434,17 @@ func (st *Stream) Write(p []byte) (total int, err error) {
 		p = p[n:]
 	}
 	return total, nil
+}
+
+// piece is how much of the stream leaves at once. The first time it is little: a record is of use only when all of it is there, and after
+// a rest TCP lets ten segments leave, then twice that, and so on, on every link anew.
+func (st *Stream) piece() int {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.sent == 0 {
+		return firstPiece
+	}
+	return spanData
 }
 
 // takeCredit waits for credit and takes up to n bytes of it.
