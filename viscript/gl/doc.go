@@ -12,5 +12,5 @@
 // The loop sleeps until something happens: an event of the window, Post, or the time that App.NextTick tells.
 // Several events become one frame, and frames are at least FrameInterval apart; when nothing looks different,
 // nothing is drawn. What has changed is drawn into a picture of our own, since what a screen buffer holds after
-// it was shown is not defined.
+// it was shown is not defined; with a software renderer into the buffer itself, of which only that is shown then.
 package gl

@@ -29,7 +29,7 @@ func (w *Window) listen() {
 	w.win.SetRefreshCallback(func(*glfw.Window) { w.input, w.redraw = true, true })
 	w.win.SetFramebufferSizeCallback(func(*glfw.Window, int, int) { w.resized() })
 	w.win.SetContentScaleCallback(func(*glfw.Window, float32, float32) { w.resized() })
-	w.win.SetIconifyCallback(func(*glfw.Window, bool) { w.input, w.redraw = true, true })
+	w.win.SetIconifyCallback(func(_ *glfw.Window, on bool) { w.iconic, w.input, w.redraw = on, true, true })
 }
 
 // handle passes an input to the app, with time, modifiers and the place of the pointer as it was at

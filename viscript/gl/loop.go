@@ -103,14 +103,13 @@ func (w *Window) runPosts() {
 	}
 }
 
-// frame draws what the app shows, if it looks different.
+// frame draws what the app shows, if it looks different. It asks the X server nothing, which may have much to do.
 func (w *Window) frame() error {
 	w.input = false
-	fw, fh := w.win.GetFramebufferSize()
-	if fw <= 0 || fh <= 0 || w.win.GetAttrib(glfw.Iconified) == glfw.True {
+	if w.width <= 0 || w.height <= 0 || w.iconic {
 		return nil
 	}
-	if w.r.resize(fw, fh) {
+	if w.r.resize(w.width, w.height) {
 		w.b.Invalidate()
 	}
 	w.app.Draw(&w.scene)
@@ -122,9 +121,8 @@ func (w *Window) frame() error {
 	w.r.forget(w.b)
 	w.pointers.show(w.win, w.scene.Pointer)
 	if len(f.Damage) > 0 || w.redraw {
-		w.redraw = false
-		w.r.present()
-		w.win.SwapBuffers()
+		w.redraw = !w.r.present(f, w.redraw)
+		w.input = w.input || w.redraw
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ type Window struct {
 	pointers pointers
 	app      App // while Run runs
 
+	width    int // in pixels, at the last event
+	height   int
+	iconic   bool
 	scale    float32 // pixels for a window unit
 	ratio    float32 // pixels for a unit of GLFW
 	mods     desktop.Mods
@@ -135,7 +138,7 @@ func (w *Window) open(cfg Config) error {
 	}
 	w.win = win
 	win.MakeContextCurrent()
-	if w.r, err = newRenderer(); err != nil {
+	if w.r, err = newRenderer(win, true); err != nil {
 		return fmt.Errorf("%w: %v", ErrNoGL, err)
 	}
 	w.measure()
@@ -151,6 +154,7 @@ func (w *Window) open(cfg Config) error {
 func (w *Window) measure() (width, height float32) {
 	fw, fh := w.win.GetFramebufferSize()
 	ww, _ := w.win.GetSize()
+	w.width, w.height = fw, fh
 	w.ratio = 1
 	if ww > 0 && fw > 0 {
 		w.ratio = float32(fw) / float32(ww)

@@ -8,20 +8,26 @@ import (
 	"unsafe"
 
 	"github.com/go-gl/gl/v4.1-core/gl"
+	"github.com/go-gl/glfw/v3.3/glfw"
 
 	"github.com/skycoin/viscript/viscript/desktop/scene"
 	"github.com/skycoin/viscript/viscript/gl/batch"
 )
 
-// A renderer draws frames into a picture of its own and shows that. Its goroutine has the context.
+// A renderer draws frames into a picture of its own and shows that, or, if the back buffer can be kept, into that.
+// Its goroutine has the context.
 type renderer struct {
+	win           *glfw.Window
 	quads, cells  *program
 	quadVAO       uint32
 	quadVBO       uint32
-	picture, fbo  uint32
-	width, height int // of the picture
+	gridVAO       uint32  // without attributes
+	back          *copier // nil: there is a picture
+	misfits       int     // how often in a row the back buffer had another size
+	picture, fbo  uint32  // 0 without
+	width, height int     // of what is drawn into
 	atlases       map[*batch.Atlas]*texture
-	grids         map[*batch.Grid]*gridBuffer
+	grids         map[*batch.Grid]*gridTexture
 	bound         struct {
 		program *program
 		texture uint32
@@ -33,23 +39,29 @@ type texture struct {
 	height int
 }
 
-type gridBuffer struct {
-	vao, vbo uint32
-	version  uint64
+// gridTexture are the cells of a grid, a texel for each.
+type gridTexture struct {
+	id         uint32
+	cols, rows int
+	version    uint64
 }
 
-func newRenderer() (*renderer, error) {
+// newRenderer keeps what is drawn in the back buffer, if it may and can.
+func newRenderer(win *glfw.Window, keep bool) (*renderer, error) {
 	if err := gl.Init(); err != nil {
 		return nil, err
 	}
-	r := &renderer{atlases: map[*batch.Atlas]*texture{}, grids: map[*batch.Grid]*gridBuffer{}}
+	r := &renderer{win: win, atlases: map[*batch.Atlas]*texture{}, grids: map[*batch.Grid]*gridTexture{}}
 	var err error
 	if r.quads, err = newProgram(quadVertex, quadFragment, "size", "atlas"); err != nil {
 		return nil, err
 	}
-	if r.cells, err = newProgram(gridVertex, gridFragment, "size", "atlas", "origin", "cell", "cols", "perRow", "firstRow"); err != nil {
+	if r.cells, err = newProgram(gridVertex, gridFragment, "size", "atlas", "cells", "origin", "cell", "part"); err != nil {
 		return nil, err
 	}
+	gl.UseProgram(r.cells.id)
+	gl.Uniform1i(r.cells.uniforms["cells"], cellsUnit-gl.TEXTURE0)
+	gl.GenVertexArrays(1, &r.gridVAO)
 	gl.GenVertexArrays(1, &r.quadVAO)
 	gl.GenBuffers(1, &r.quadVBO)
 	gl.BindVertexArray(r.quadVAO)
@@ -57,20 +69,39 @@ func newRenderer() (*renderer, error) {
 		gl.EnableVertexAttribArray(i)
 		gl.VertexAttribDivisor(i, 1)
 	}
-	gl.GenTextures(1, &r.picture)
-	gl.GenFramebuffers(1, &r.fbo)
+	if keep {
+		r.back = newCopier(win)
+	}
+	if r.back == nil {
+		r.makePicture()
+	}
 	gl.BlendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA)
 	gl.PixelStorei(gl.UNPACK_ALIGNMENT, 1)
 	gl.PixelStorei(gl.PACK_ALIGNMENT, 1)
 	return r, nil
 }
 
-// resize makes the picture that large and tells whether it is a new one, whose content is lost.
+func (r *renderer) makePicture() {
+	gl.GenTextures(1, &r.picture)
+	gl.GenFramebuffers(1, &r.fbo)
+}
+
+// cellsUnit has the cells of a grid, while the first unit has the atlas.
+const cellsUnit = gl.TEXTURE1
+
+// resize makes what is drawn into that large and tells whether it is new and its content lost.
 func (r *renderer) resize(w, h int) bool {
 	if w == r.width && h == r.height {
 		return false
 	}
+	if r.back != nil && r.width > 0 {
+		r.win.SwapBuffers() // Mesa looks how large the window is only after that
+	}
 	r.width, r.height = w, h
+	gl.Viewport(0, 0, int32(w), int32(h))
+	if r.back != nil {
+		return true
+	}
 	gl.BindTexture(gl.TEXTURE_2D, r.picture)
 	gl.TexImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, int32(w), int32(h), 0, gl.RGBA, gl.UNSIGNED_BYTE, nil)
 	nearest()
@@ -89,7 +120,6 @@ func nearest() {
 func (r *renderer) draw(f *batch.Frame) {
 	r.upload(f)
 	gl.BindFramebuffer(gl.FRAMEBUFFER, r.fbo)
-	gl.Viewport(0, 0, int32(r.width), int32(r.height))
 	gl.Enable(gl.SCISSOR_TEST)
 	r.bound.program, r.bound.texture = nil, 0
 	for _, d := range f.Damage {
@@ -116,7 +146,7 @@ func (r *renderer) upload(f *batch.Frame) {
 		}
 		if s.Grid != nil {
 			r.atlas(s.Grid.Atlas)
-			r.gridBuffer(s.Grid)
+			r.gridTexture(s.Grid)
 		}
 	}
 	if n := len(f.Quads); n > 0 {
@@ -147,25 +177,28 @@ func (r *renderer) atlas(a *batch.Atlas) {
 	a.DirtyFrom, a.DirtyTo = 0, 0
 }
 
-func (r *renderer) gridBuffer(g *batch.Grid) {
-	b := r.grids[g]
-	if b == nil {
-		b = &gridBuffer{}
-		gl.GenVertexArrays(1, &b.vao)
-		gl.GenBuffers(1, &b.vbo)
-		gl.BindVertexArray(b.vao)
-		for i := range uint32(3) {
-			gl.EnableVertexAttribArray(i)
-			gl.VertexAttribDivisor(i, 1)
-		}
-		r.grids[g] = b
+func (r *renderer) gridTexture(g *batch.Grid) {
+	t := r.grids[g]
+	if t == nil {
+		t = &gridTexture{}
+		gl.GenTextures(1, &t.id)
+		r.grids[g] = t
 	}
-	if b.version == g.Version || len(g.Cells) == 0 {
+	if t.version == g.Version || len(g.Cells) == 0 {
 		return
 	}
-	b.version = g.Version
-	gl.BindBuffer(gl.ARRAY_BUFFER, b.vbo)
-	gl.BufferData(gl.ARRAY_BUFFER, len(g.Cells)*batch.CellSize, unsafe.Pointer(&g.Cells[0]), gl.STREAM_DRAW)
+	t.version = g.Version
+	gl.ActiveTexture(cellsUnit)
+	gl.BindTexture(gl.TEXTURE_2D, t.id)
+	cols, rows, cells := int32(g.Cols), int32(g.Rows), unsafe.Pointer(&g.Cells[0])
+	if t.cols != g.Cols || t.rows != g.Rows {
+		t.cols, t.rows = g.Cols, g.Rows
+		gl.TexImage2D(gl.TEXTURE_2D, 0, gl.RGB32UI, cols, rows, 0, gl.RGB_INTEGER, gl.UNSIGNED_INT, cells)
+		nearest()
+	} else {
+		gl.TexSubImage2D(gl.TEXTURE_2D, 0, 0, 0, cols, rows, gl.RGB_INTEGER, gl.UNSIGNED_INT, cells)
+	}
+	gl.ActiveTexture(gl.TEXTURE0)
 }
 
 // scissor restricts drawing to r, whole pixels.
@@ -244,25 +277,48 @@ func (r *renderer) grid(s *batch.Step, damage scene.Rect) {
 	u := r.cells.uniforms
 	gl.Uniform2i(u["origin"], int32(g.X), int32(g.Y))
 	gl.Uniform2i(u["cell"], int32(w), int32(h))
-	gl.Uniform1i(u["cols"], int32(g.Cols))
-	gl.Uniform1i(u["perRow"], int32(batch.AtlasWidth/w))
-	gl.Uniform1i(u["firstRow"], int32(first))
-	b := r.grids[g]
-	gl.BindVertexArray(b.vao)
-	gl.BindBuffer(gl.ARRAY_BUFFER, b.vbo)
-	at := uintptr(first * g.Cols * batch.CellSize)
-	gl.VertexAttribIPointerWithOffset(0, 1, gl.UNSIGNED_INT, batch.CellSize, at)
-	gl.VertexAttribPointerWithOffset(1, 4, gl.UNSIGNED_BYTE, true, batch.CellSize, at+4)
-	gl.VertexAttribPointerWithOffset(2, 4, gl.UNSIGNED_BYTE, true, batch.CellSize, at+8)
-	gl.DrawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, int32((last-first)*g.Cols))
+	gl.Uniform3i(u["part"], int32(g.Cols), int32(first), int32(last-first))
+	gl.ActiveTexture(cellsUnit)
+	gl.BindTexture(gl.TEXTURE_2D, r.grids[g].id)
+	gl.ActiveTexture(gl.TEXTURE0)
+	gl.BindVertexArray(r.gridVAO)
+	gl.DrawArrays(gl.TRIANGLE_STRIP, 0, 4)
 }
 
-// present copies the picture to the buffer that is shown next.
-func (r *renderer) present() {
-	gl.BindFramebuffer(gl.READ_FRAMEBUFFER, r.fbo)
-	gl.BindFramebuffer(gl.DRAW_FRAMEBUFFER, 0)
+// present shows what f has changed; whole: all there is. False: it cannot yet, and all must be drawn again.
+func (r *renderer) present(f *batch.Frame, whole bool) bool {
 	w, h := int32(r.width), int32(r.height)
-	gl.BlitFramebuffer(0, 0, w, h, 0, 0, w, h, gl.COLOR_BUFFER_BIT, gl.NEAREST)
+	switch {
+	case r.back == nil:
+		gl.BindFramebuffer(gl.READ_FRAMEBUFFER, r.fbo)
+		gl.BindFramebuffer(gl.DRAW_FRAMEBUFFER, 0)
+		gl.BlitFramebuffer(0, 0, w, h, 0, 0, w, h, gl.COLOR_BUFFER_BIT, gl.NEAREST)
+		r.win.SwapBuffers()
+	case !fits(w, h):
+		r.misfit()
+		return false
+	case whole:
+		r.back.show(scene.Rect{W: float32(w), H: float32(h)}, r.height)
+	default:
+		for _, p := range f.Parts() {
+			r.back.show(p, r.height)
+		}
+	}
+	r.misfits = 0
+	return true
+}
+
+// maxMisfits is how many frames wait in a row until the size of the window and of its back buffer are one: about a
+// second.
+const maxMisfits = 30
+
+// misfit has all drawn again, and in the end into a picture.
+func (r *renderer) misfit() {
+	r.width = 0
+	if r.misfits++; r.misfits > maxMisfits {
+		r.back = nil
+		r.makePicture()
+	}
 }
 
 // forget frees what belongs to atlases and grids that the builder let go.
@@ -273,16 +329,15 @@ func (r *renderer) forget(b *batch.Builder) {
 			delete(r.atlases, a)
 		}
 	}
-	for g, buf := range r.grids {
+	for g, t := range r.grids {
 		if !b.LiveGrid(g) {
-			gl.DeleteVertexArrays(1, &buf.vao)
-			gl.DeleteBuffers(1, &buf.vbo)
+			gl.DeleteTextures(1, &t.id)
 			delete(r.grids, g)
 		}
 	}
 }
 
-// image reads the picture back.
+// image reads back what was drawn.
 func (r *renderer) image() (*image.RGBA, error) {
 	img := image.NewRGBA(image.Rect(0, 0, r.width, r.height))
 	if len(img.Pix) == 0 {

@@ -58,33 +58,31 @@ void main() {
 	}
 }`
 
+	// A grid is one rectangle; each pixel finds its cell. A rectangle for each cell costs a software renderer twice
+	// as much, most of it before the first pixel is drawn.
 	gridVertex = `#version 410 core
-layout(location = 0) in uint slot;
-layout(location = 1) in vec4 fg;
-layout(location = 2) in vec4 bg;
 uniform vec2 size;
 uniform ivec2 origin, cell;
-uniform int cols, perRow, firstRow;
-out vec2 pos;
-flat out ivec2 base;
-flat out vec4 fFg, fBg;
+uniform ivec3 part; // columns, first row, rows
+noperspective out vec2 pos;
 void main() {
-	ivec2 at = ivec2(gl_InstanceID % cols, firstRow + gl_InstanceID / cols);
-	vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
-	pos = corner * vec2(cell);
-	base = ivec2(int(slot) % perRow, int(slot) / perRow) * cell;
-	fFg = fg; fBg = bg;
-	vec2 p = vec2(origin + at * cell) + pos;
+	pos = vec2(0, part.y * cell.y) + vec2(gl_VertexID & 1, gl_VertexID >> 1) * vec2(cell * part.xz);
+	vec2 p = vec2(origin) + pos;
 	gl_Position = vec4(p.x / size.x * 2.0 - 1.0, 1.0 - p.y / size.y * 2.0, 0.0, 1.0);
 }`
 
 	gridFragment = `#version 410 core
-in vec2 pos;
-flat in ivec2 base;
-flat in vec4 fFg, fBg;
+noperspective in vec2 pos;
+uniform ivec2 cell;
+uniform usampler2D cells;
 uniform sampler2D atlas;
 out vec4 result;
+vec3 rgb(uint c) { return vec3(c & 255u, c >> 8 & 255u, c >> 16 & 255u) * (1.0 / 255.0); }
 void main() {
-	result = vec4(mix(fBg.rgb, fFg.rgb, texelFetch(atlas, base + ivec2(pos), 0).r), 1.0);
+	vec2 size = vec2(cell);
+	vec2 at = floor(pos * (1.0 / size));
+	uvec3 c = texelFetch(cells, ivec2(at), 0).rgb;
+	vec2 texel = pos - at * size + vec2(c.r & 65535u, c.r >> 16);
+	result = vec4(mix(rgb(c.b), rgb(c.g), texelFetch(atlas, ivec2(texel), 0).r), 1.0);
 }`
 )

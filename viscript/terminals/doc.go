@@ -11,6 +11,8 @@
 // whoever watches) → window.go (what is new of each terminal, when the window has shown what it got).
 // A key goes: say.go (encoded by the modes of the terminal) → inbox.go → prompt or pty.
 //
-// Locks, in this order: terminal.writes, terminal.mu, Terminals.mu, window.mu. None but the first is held
+// What floods yields to who types elsewhere: yield.go.
+//
+// Locks, in this order: terminal.writes, terminal.mu, Terminals.mu, window.mu, typing.mu. None but the first is held
 // while anything blocks.
 package terminals

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/skycoin/viscript/signal"
@@ -18,6 +19,7 @@ func (w *Window) Say(method string, params json.RawMessage) {
 		say(w, params, func(p signal.TermWatch) string { return p.ID }, w.watch)
 	case signal.MethodTermShown:
 		say(w, params, func(p signal.TermShown) string { return p.ID }, func(t *terminal, p signal.TermShown) {
+			w.owner.typing.shown(t, time.Now())
 			w.touch(t, func(v *view) {
 				if v.waiting == p.Version {
 					v.waiting = 0
@@ -39,18 +41,18 @@ func (w *Window) sayKeys(method string, params json.RawMessage) {
 	case signal.MethodTermKey:
 		say(w, params, func(p signal.TermKey) string { return p.ID }, func(t *terminal, p signal.TermKey) {
 			key := term.Key{Code: term.KeyCode(p.Key), Rune: p.Rune, Mods: term.Mods(p.Mods & 15)}
-			t.typeKeys(key.Append(nil, *t.modes.Load()))
+			t.person(key.Append(nil, *t.modes.Load()))
 		})
 	case signal.MethodTermChar:
 		say(w, params, func(p signal.TermChar) string { return p.ID }, func(t *terminal, p signal.TermChar) {
 			if p.Rune >= 0x20 && p.Rune != 0x7f && !(p.Rune >= 0x80 && p.Rune < 0xa0) && utf8.ValidRune(p.Rune) {
-				t.typeKeys(utf8.AppendRune(nil, p.Rune))
+				t.person(utf8.AppendRune(nil, p.Rune))
 			}
 		})
 	case signal.MethodTermPaste:
 		say(w, params, func(p signal.TermPaste) string { return p.ID }, func(t *terminal, p signal.TermPaste) {
 			if len(p.Text) <= signal.MaxTermPaste {
-				t.typeKeys(term.AppendPaste(nil, string(p.Text), *t.modes.Load()))
+				t.person(term.AppendPaste(nil, string(p.Text), *t.modes.Load()))
 			}
 		})
 	case signal.MethodTermMouse:
@@ -67,7 +69,7 @@ func (w *Window) sayKeys(method string, params json.RawMessage) {
 	case signal.MethodTermInput:
 		say(w, params, func(p signal.TermInput) string { return p.ID }, func(t *terminal, p signal.TermInput) {
 			if len(p.Data) <= signal.MaxTermInput {
-				t.typeKeys(p.Data)
+				t.person(p.Data)
 			}
 		})
 	}

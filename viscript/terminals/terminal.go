@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/term"
@@ -22,7 +23,8 @@ type terminal struct {
 	in     *inbox
 	cancel context.CancelFunc // ends what it holds
 	done   chan struct{}      // closed when that has ended
-	writes sync.Mutex         // one writer of vt at a time
+	writes sync.Mutex         // one writer of vt at a time; guards work
+	work   work
 
 	resized chan struct{}        // capacity 1: for a prompt
 	taken   chan string          // capacity 1: a suggestion that was taken
@@ -39,6 +41,8 @@ type terminal struct {
 	viewers map[*Window]bool
 	look    look // what windows were told of last
 	closed  bool
+
+	typed time.Time // when somebody last did here; guarded by typing.mu
 }
 
 // look is what of a terminal concerns windows that do not watch it.
@@ -50,7 +54,8 @@ type look struct {
 	rows  int
 }
 
-// Write takes output of what the terminal holds and wakes who watches.
+// Write takes output of what the terminal holds and wakes who watches. While somebody types in another terminal it
+// takes its time.
 func (t *terminal) Write(p []byte) (int, error) {
 	t.writes.Lock()
 	defer t.writes.Unlock()
@@ -61,8 +66,20 @@ func (t *terminal) Write(p []byte) (int, error) {
 		modes := t.vt.Modes()
 		t.modes.Store(&modes)
 		t.wake()
+		t.rest()
 	}
 	return len(p), nil
+}
+
+// rest waits while somebody types elsewhere, if it must.
+func (t *terminal) rest() {
+	for {
+		d := t.owner.typing.rest(t, &t.work, time.Now())
+		if d <= 0 {
+			return
+		}
+		time.Sleep(d)
+	}
 }
 
 // wake tells windows that something has changed: those that watch always, others when it shows in
@@ -178,6 +195,12 @@ func (t *terminal) watchers() (found []*Window) {
 		found = append(found, w)
 	}
 	return found
+}
+
+// person is typeKeys for what a person does.
+func (t *terminal) person(p []byte) {
+	t.owner.typing.key(t, time.Now())
+	t.typeKeys(p)
 }
 
 // typeKeys is the keyboard of the terminal.

@@ -48,6 +48,7 @@ type Terminals struct {
 	cfg    Config
 	work   sync.WaitGroup // every goroutine; only by spawn and begin
 	saving sync.Mutex     // one writer of the file
+	typing typing
 
 	mu      sync.Mutex // guards the following
 	last    int        // number of the last id

@@ -44,6 +44,7 @@ type view struct {
 	told  signal.Term // without what changes all the time
 	shot  term.Snapshot
 	next  time.Time // no frame before
+	since time.Time // when one had to wait for an echo elsewhere; zero: none does
 	later time.Time // no other news before
 }
 
@@ -287,7 +288,10 @@ func lasting(t signal.Term) signal.Term {
 func (w *Window) frame(ctx context.Context, v *view) (wait time.Duration, err error) {
 	w.mu.Lock()
 	due := v.watched && v.dirty && v.waiting == 0
-	if wait = time.Until(v.next); !due || wait > 0 && !v.fresh {
+	if wait = time.Until(v.next); wait <= 0 && due {
+		wait = w.owner.typing.hold(v.t, &v.since, time.Now())
+	}
+	if !due || wait > 0 && !v.fresh {
 		w.mu.Unlock()
 		if !due {
 			wait = 0

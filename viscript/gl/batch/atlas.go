@@ -8,7 +8,8 @@ import (
 
 const (
 	// AtlasWidth is that of every atlas in pixels; height grows from firstHeight to maxHeight. The
-	// largest one has more pixels than a screen of 4K, so the characters of a screen always fit.
+	// largest one has more pixels than a screen of 4K, so the characters of a screen always fit. A Cell has
+	// 16 bits for each.
 	AtlasWidth  = 2048
 	firstHeight = 128
 	maxHeight   = 8192 // 16 MiB
@@ -69,6 +70,11 @@ func (a *Atlas) resize(height int) {
 // at is the upper left pixel of a slot.
 func (a *Atlas) at(slot uint32) (x, y int) {
 	return int(slot) % a.perRow * a.w, int(slot) / a.perRow * a.h
+}
+
+// place is at as a Cell has it.
+func (a *Atlas) place(slot uint32) uint32 {
+	return slot%uint32(a.perRow)*uint32(a.w) | slot/uint32(a.perRow)*uint32(a.h)<<16
 }
 
 // rune is the slot of one code point, 0 if it is blank.

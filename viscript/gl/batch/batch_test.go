@@ -192,8 +192,8 @@ func TestFullAtlas(t *testing.T) {
 		f := w.build(b)
 		g := b.grids["1"]
 		for i, want := range []rune{r, r + 1} {
-			if got := g.Cells[i].Slot; got != g.Atlas.rune(want, 1, 0) || int(got)/g.Atlas.perRow*g.Atlas.h+g.Atlas.h > g.Atlas.Height {
-				t.Fatalf("%c has slot %d", want, got)
+			if got := g.Cells[i].At; got != g.Atlas.place(g.Atlas.rune(want, 1, 0)) || int(got>>16)+g.Atlas.h > g.Atlas.Height {
+				t.Fatalf("%c is at %#x", want, got)
 			}
 		}
 		if len(f.Damage) == 0 {
@@ -265,12 +265,12 @@ func TestOlderLines(t *testing.T) {
 	b.Build(&w.s, func(*scene.Cells) Content { return Content{Screen: &snap, Older: older} }, false)
 	g := b.grids["1"]
 	for y, r := range "2345" {
-		if got := g.Cells[4*y].Slot; got != g.Atlas.rune(r, 1, 0) {
+		if got := g.Cells[4*y].At; got != g.Atlas.place(g.Atlas.rune(r, 1, 0)) {
 			t.Errorf("row %d does not begin with %c", y, r)
 		}
 	}
 	b.Build(&w.s, func(*scene.Cells) Content { return Content{Screen: &snap, Stamp: 1} }, false)
-	if g.Cells[0].Slot != 0 || g.Cells[8].Slot == 0 {
+	if g.Cells[0].At != 0 || g.Cells[8].At == 0 {
 		t.Error("lines that are not known are not blank")
 	}
 }
@@ -286,5 +286,26 @@ func BenchmarkFill(b *testing.B) {
 	for b.Loop() {
 		w.cells.Dim = 0.3 - w.cells.Dim
 		w.build(bb)
+	}
+}
+
+// TestParts: regions that are near each other are shown at once, and all of them are.
+func TestParts(t *testing.T) {
+	r := func(x, y, w, h float32) scene.Rect { return scene.Rect{X: x, Y: y, W: w, H: h} }
+	for _, c := range []struct {
+		name   string
+		damage []scene.Rect
+		want   string
+	}{
+		{"nothing", nil, "[]"},
+		{"one", []scene.Rect{r(5, 6, 7, 8)}, "[{5 6 7 8}]"},
+		{"beside each other", []scene.Rect{r(0, 0, 8, 16), r(100, 0, 8, 16)}, "[{0 0 108 16}]"},
+		{"far apart", []scene.Rect{r(0, 0, 8, 16), r(1000, 700, 80, 16)}, "[{0 0 8 16} {1000 700 80 16}]"},
+		{"by a third", []scene.Rect{r(0, 0, 500, 16), r(0, 500, 500, 16), r(0, 17, 500, 482)}, "[{0 0 500 516}]"},
+	} {
+		f := &Frame{Damage: c.damage}
+		if got := fmt.Sprint(f.Parts()); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
 	}
 }

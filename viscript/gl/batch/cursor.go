@@ -37,10 +37,10 @@ func (g *Grid) cursor(cells *scene.Cells, s *term.Snapshot) {
 	}
 	for i := range n { // the character again, in the colour of what is behind it
 		c := g.Cells[y*g.Cols+x+i]
-		if c.Slot == 0 {
+		if c.At == 0 {
 			continue
 		}
-		u, v := g.Atlas.at(c.Slot)
+		u, v := c.pixel()
 		g.add(y, Quad{Kind: Glyph, Rect: g.cellRect(x+i, y, 1), Clip: r, Shape: [4]float32{float32(u), float32(v)}, Color: c.Bg})
 	}
 }

@@ -59,7 +59,7 @@ func blend(p *[3]float32, color uint32, cover float32) {
 func (g *Grid) pixel(p *[3]float32, x, y int) {
 	cx, cy := (x-g.X)/g.Atlas.w, (y-g.Y)/g.Atlas.h
 	c := g.Cells[cy*g.Cols+cx]
-	u, v := g.Atlas.at(c.Slot)
+	u, v := c.pixel()
 	blend(p, c.Bg, 1)
 	blend(p, c.Fg, float32(g.Atlas.Pix[(v+(y-g.Y)%g.Atlas.h)*AtlasWidth+u+(x-g.X)%g.Atlas.w])/255)
 }

@@ -1,9 +1,17 @@
 package batch
 
-import "github.com/skycoin/viscript/viscript/desktop/scene"
+import (
+	"slices"
+
+	"github.com/skycoin/viscript/viscript/desktop/scene"
+)
 
 // largeFill is the area in pixels from which a device is better told to fill than to draw.
 const largeFill = 128 * 128
+
+// farApart is the area in pixels from which two regions are better shown one by one than with what lies between
+// them: showing one is a round trip to the X server.
+const farApart = 128 * 128
 
 // A Step is one call of the device: quads, or the cells of a grid, or a fill.
 type Step struct {
@@ -33,6 +41,23 @@ func (f *Frame) Begin(r scene.Rect) int {
 	return 0
 }
 
+// Parts are the regions to show so that all of Damage is seen. They are valid until the next call.
+func (f *Frame) Parts() []scene.Rect {
+	f.parts = f.parts[:0]
+	for _, r := range f.Damage {
+		for i := 0; i < len(f.parts); i++ {
+			p := f.parts[i]
+			if all := r.Union(p); area(all) < area(r)+area(p)+farApart {
+				r, i, f.parts = all, -1, slices.Delete(f.parts, i, i+1)
+			}
+		}
+		f.parts = append(f.parts, r)
+	}
+	return f.parts
+}
+
+func area(r scene.Rect) float32 { return r.W * r.H }
+
 // A Frame is what the device is to draw. It belongs to its Builder and is valid until the next Build.
 type Frame struct {
 	Width, Height int          // of the framebuffer
@@ -40,6 +65,7 @@ type Frame struct {
 	Quads         []Quad
 	Steps         []Step
 
+	parts  []scene.Rect
 	damage []scene.Rect // outside of which nothing is added; nil: all
 }
 

@@ -10,12 +10,14 @@ import (
 
 // A Cell is an instance of a cell of a grid, 12 bytes as the device reads them.
 type Cell struct {
-	Slot   uint32 // of the atlas
+	At     uint32 // of the atlas: the upper left pixel, x, and y in the upper half; 0 is blank
 	Fg, Bg uint32 // R in the lowest byte, then G, B, 255
 }
 
 // CellSize is that of a Cell in bytes.
 const CellSize = 12
+
+func (c *Cell) pixel() (x, y int) { return int(c.At & 0xffff), int(c.At >> 16) }
 
 // Content is what a terminal shows. It is only read, during Build.
 type Content struct {
@@ -173,7 +175,7 @@ func (g *Grid) cell(r *term.Row, x, y int, dark bool) {
 		hidden = hidden || dark
 	}
 	if !hidden {
-		out.Slot = g.slot(r, c, x, attr)
+		out.At = g.Atlas.place(g.slot(r, c, x, attr))
 	}
 	g.Cells = append(g.Cells, out)
 	if attr&(term.Strike|term.Overline) != 0 || c.Underline() != term.NoUnderline {
