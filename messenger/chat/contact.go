@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/skycoin/viscript/messenger/mailbox"
 	"github.com/skycoin/viscript/node/identity"
 )
 
@@ -45,6 +46,8 @@ type Contact struct {
 	Met      bool // only as a member of a group
 	Added    time.Time
 	Devices  []uint32 `json:",omitempty"` // that have written
+	// Homes are where their mailbox is, as somebody told us; their card says better.
+	Homes []mailbox.Home `json:",omitempty"`
 }
 
 // known reports whether the contact's messages go to conversations.
@@ -239,9 +242,9 @@ func (e *Engine) Remove(k identity.PubKey) error {
 	return err
 }
 
-// Person finds a contact by name, in either case, or by key. Errors: ErrUnknown.
+// Person finds a contact by name, in either case, or by key or address. Errors: ErrUnknown.
 func (e *Engine) Person(s string) (identity.PubKey, error) {
-	if k, err := identity.ParseHex(s); err == nil {
+	if k, _, err := ParseAddress(s); err == nil {
 		return k, nil
 	}
 	list, err := e.Contacts()

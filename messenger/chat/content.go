@@ -61,6 +61,8 @@ const (
 	fileKind    kind = 6
 	chunkKind   kind = 7
 	wantKind    kind = 8
+	cardKind    kind = 9
+	gotKind     kind = 10
 )
 
 // What a receipt says.
@@ -100,11 +102,7 @@ func (c *content) append(dst []byte) []byte {
 	case textKind:
 		dst = wire.AppendString(c.appendPlace(dst), c.text)
 	case receiptKind:
-		dst = append(append(dst, c.group[:]...), c.what)
-		dst = binary.BigEndian.AppendUint16(dst, uint16(len(c.ids)))
-		for _, id := range c.ids {
-			dst = append(dst, id[:]...)
-		}
+		dst = appendIDs(append(append(dst, c.group[:]...), c.what), c.ids)
 	case entriesKind:
 		dst = binary.BigEndian.AppendUint16(dst, uint16(len(c.entries)))
 		for _, e := range c.entries {
@@ -124,8 +122,28 @@ func (c *content) append(dst []byte) []byte {
 	case wantKind:
 		dst = binary.BigEndian.AppendUint32(append(dst, c.file[:]...), c.index)
 		dst = binary.BigEndian.AppendUint32(dst, c.count)
+	case cardKind:
+		dst = wire.AppendBytes(dst, c.bytes)
+	case gotKind:
+		dst = appendIDs(dst, c.ids)
 	}
 	return dst
+}
+
+func appendIDs(dst []byte, ids []MessageID) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(ids)))
+	for _, id := range ids {
+		dst = append(dst, id[:]...)
+	}
+	return dst
+}
+
+func readIDs(r *wire.Reader) []MessageID {
+	ids := make([]MessageID, r.Count(maxIDs, len(MessageID{})))
+	for i := range ids {
+		r.Fixed(ids[i][:])
+	}
+	return ids
 }
 
 // appendPlace appends what texts and files begin with.
@@ -152,10 +170,7 @@ func parseContent(b []byte) (*content, error) {
 	case receiptKind:
 		r.Fixed(c.group[:])
 		c.what = r.U8()
-		c.ids = make([]MessageID, r.Count(maxIDs, len(MessageID{})))
-		for i := range c.ids {
-			r.Fixed(c.ids[i][:])
-		}
+		c.ids = readIDs(r)
 		ok = ok && (c.what == deliveredReceipt || c.what == readReceipt)
 	case entriesKind:
 		c.entries = make([][]byte, r.Count(maxEntries, 2))
@@ -183,6 +198,10 @@ func parseContent(b []byte) (*content, error) {
 		r.Fixed(c.file[:])
 		c.index, c.count = r.U32(), r.U32()
 		ok = ok && c.count <= maxWant
+	case cardKind:
+		c.bytes = r.Bytes(mailbox.MaxCard)
+	case gotKind:
+		c.ids = readIDs(r)
 	default:
 		ok = false
 	}

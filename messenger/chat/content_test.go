@@ -23,6 +23,8 @@ func samples() []*content {
 		{kind: fileKind, id: id, time: at, seq: 1, length: 5, sum: sum, text: "a.png"},
 		{kind: chunkKind, id: id, time: at, file: id, index: 3, bytes: []byte("data")},
 		{kind: wantKind, id: id, time: at, file: id, index: 3, count: 4},
+		{kind: cardKind, id: id, time: at, bytes: []byte("card")},
+		{kind: gotKind, id: id, time: at, ids: []MessageID{{5}, {6}}},
 	}
 }
 

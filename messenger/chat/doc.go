@@ -32,10 +32,19 @@
 //	6 file     group[32] │ seq:u64 │ reply[16] │ size:u64 │ sha256[32] │ name:string
 //	7 chunk    file[16] │ index:u32 │ bytes            file: the id of its content of type 6
 //	8 want     file[16] │ index:u32 │ count:u32        chunks of a file
+//	9 card     card:bytes                             of a device of the sender, see package mailbox
+//	10 got     list(id[16])                           envelopes that came: the first 16 bytes of their SHA-256
 //
 // Big-endian; group is zeros between two; string and bytes are u16 length and contents, list is u16 count and elements. seq counts a sender's
 // messages in a conversation from 1. Contents that do not parse, or of a type that is not known, are dropped. Types 1 and 6 come in
 // groups by kind 3; all others by kinds 1 and 2.
+//
+// # Several messengers
+//
+// A device has a mailbox at each of its messengers and fetches from all; its card names them, in order, and a card goes to everybody whom it writes to,
+// behind the first content, and again when it names others. Whoever writes puts at the first that answers. Where there are several, the envelope is kept until
+// its reader has said 10 (who has several messengers does); after five minutes without, or when a messenger has stopped answering and the next one gets
+// something newer, that one gets the envelope too, unaltered and in order. The ratchet opens it once.
 //
 // # On disk
 //

@@ -22,10 +22,14 @@ import (
 
 // Config is who the person is and who carries their envelopes.
 type Config struct {
-	Key    *identity.Key // required; not a node's
-	Dir    string        // required; for this person alone
-	Post   Post          // required
-	Now    func() time.Time
+	Key   *identity.Key // required; not a node's
+	Dir   string        // required; for this person alone
+	Post  Post          // the messenger where our mailbox is; required, or Posts
+	Posts []Post        // further ones, in the order in which others shall try them; at most MaxPosts with Post
+	Now   func() time.Time
+	// Dial makes the Post of a messenger where somebody else has a mailbox and we have none; it connects when it is used, and is closed if it
+	// has Close. The name comes from others: it decides what may be connected to. nil: only people at our messengers are reached.
+	Dial   func(mailbox.Home) (Post, error)
 	Log    *slog.Logger // nil: nothing is logged
 	Notify func(Event)  // called after changes, from many goroutines; must not block; nil: not
 }
@@ -54,23 +58,33 @@ type Event struct {
 
 // Engine is a person's messenger. Open makes it, Close ends it; Run does its work. Safe for concurrent use.
 type Engine struct {
-	cfg   Config
-	v     *vault
-	self  mailbox.Address
-	box   envelope.Mailbox
-	log   *slog.Logger
-	wake  chan struct{} // holds one: there is something to send
-	stock chan struct{} // holds one: a prekey was used
+	cfg  Config
+	v    *vault
+	self mailbox.Address
+	box  envelope.Mailbox
+	log  *slog.Logger
+	wake chan struct{} // holds one: there is something to send
+	own  []*office     // where our mailbox is; the list does not change
 
-	mu   sync.Mutex                 // guards the following
-	logs map[group.Hash]*group.Log  // read from the store when first needed
-	busy map[identity.PubKey]*retry // people whom something is being sent to, or was in vain
+	patience time.Duration // patience, but in tests
+
+	mu      sync.Mutex                 // guards the following
+	logs    map[group.Hash]*group.Log  // read from the store when first needed
+	busy    map[identity.PubKey]*retry // people whom something is being sent to, or was in vain
+	visited map[mailbox.Home]*office   // messengers of others, at most maxVisited
 }
 
 // Open opens the person's store, or makes it. Errors: ErrLocked, ErrKey.
 func Open(cfg Config) (*Engine, error) {
-	if cfg.Key == nil || cfg.Dir == "" || cfg.Post == nil {
+	posts := cfg.Posts
+	if cfg.Post != nil {
+		posts = append([]Post{cfg.Post}, posts...)
+	}
+	if cfg.Key == nil || cfg.Dir == "" || len(posts) == 0 || slices.Contains(posts, nil) {
 		return nil, errors.New("chat: Key, Dir and Post are needed")
+	}
+	if len(posts) > MaxPosts {
+		return nil, fmt.Errorf("chat: %d messengers; %d are allowed", len(posts), MaxPosts)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -83,8 +97,11 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, v: v, log: cfg.Log.With("part", "chat"), wake: make(chan struct{}, 1), stock: make(chan struct{}, 1),
-		logs: map[group.Hash]*group.Log{}, busy: map[identity.PubKey]*retry{},
+		cfg: cfg, v: v, log: cfg.Log.With("part", "chat"), wake: make(chan struct{}, 1), patience: patience,
+		logs: map[group.Hash]*group.Log{}, busy: map[identity.PubKey]*retry{}, visited: map[mailbox.Home]*office{},
+	}
+	for _, p := range posts {
+		e.own = append(e.own, &office{post: p, stock: make(chan struct{}, 1)})
 	}
 	if err := v.update(e.identify); err != nil {
 		return nil, errors.Join(err, v.db.Close())
@@ -120,7 +137,10 @@ func (e *Engine) identify(t tx) error {
 }
 
 // Close closes the store. Run must have returned.
-func (e *Engine) Close() error { return e.v.db.Close() }
+func (e *Engine) Close() error {
+	e.leaveAll()
+	return e.v.db.Close()
+}
 
 // Self is our mailbox: key and device.
 func (e *Engine) Self() mailbox.Address { return e.self }
@@ -146,9 +166,11 @@ func (e *Engine) kick() {
 // Run publishes, sends and receives until ctx ends; then it returns nil.
 func (e *Engine) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Go(func() { e.publish(ctx) })
+	for _, o := range e.own {
+		wg.Go(func() { e.publish(ctx, o) })
+		wg.Go(func() { e.receive(ctx, o) })
+	}
 	wg.Go(func() { e.deliver(ctx) })
-	wg.Go(func() { e.receive(ctx) })
 	wg.Wait()
 	return nil
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/skycoin/viscript/node/identity"
 )
 
-// Post carries envelopes to mailboxes: a messenger, or something in memory. Its methods are safe for concurrent use. A request that
+// Post carries envelopes to mailboxes: a messenger, or something in memory. One that has Home() (mailbox.Home, bool) says what others call
+// it, so that our cards can name it; one that has Close is closed if Config.Dial made it. Its methods are safe for concurrent use. A request that
 // ends with an error may have been done all the same; each may be repeated.
 type Post interface {
 	// Put leaves envelopes in a mailbox, in order. They together are at most MaxPut bytes, or one. What the mailbox has already
@@ -36,6 +37,7 @@ const (
 var (
 	ErrNobody = mailbox.ErrNobody
 	ErrFull   = mailbox.ErrFull
+	ErrGone   = mailbox.ErrGone // our own device, or a card of it, was removed
 )
 
 // errStopped ends a loop whose context has ended.

@@ -23,7 +23,21 @@ type memory struct {
 	cards   map[mailbox.Address][]byte
 	prekeys map[mailbox.Address][][]byte // the last one is number 0
 	again   bool                         // every Put is done twice, and Ack forgets the first time
+	home    mailbox.Home                 // zero: it has no name
 }
+
+// named gives a messenger a name, so that cards tell of it.
+func (m *memory) named(t *testing.T, hostPort string) *memory {
+	t.Helper()
+	key, err := identity.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.home = mailbox.Home{Key: key.Public(), HostPort: hostPort}
+	return m
+}
+
+func (p *memoryPost) Home() (mailbox.Home, bool) { return p.m.home, p.m.home != mailbox.Home{} }
 
 func newMemory() *memory {
 	return &memory{changed: make(chan struct{}), boxes: map[mailbox.Address][]mailbox.Letter{},
@@ -161,6 +175,9 @@ type person struct {
 	key  *identity.Key
 	dir  string
 	post Post
+	more []Post
+	dial func(mailbox.Home) (Post, error)
+	wait time.Duration // 0: the engine's patience
 	stop func()
 }
 
@@ -170,7 +187,16 @@ func newPerson(t *testing.T, m *memory) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{t: t, key: key, dir: t.TempDir(), post: m.of(key.Public())}
+	return newDevice(t, key, m)
+}
+
+// newDevice is a device of a person, with mailboxes at some messengers.
+func newDevice(t *testing.T, key *identity.Key, ms ...*memory) *person {
+	t.Helper()
+	p := &person{t: t, key: key, dir: t.TempDir(), post: ms[0].of(key.Public())}
+	for _, m := range ms[1:] {
+		p.more = append(p.more, m.of(key.Public()))
+	}
 	p.start()
 	t.Cleanup(func() { p.stop() })
 	return p
@@ -181,9 +207,12 @@ func (p *person) me() identity.PubKey { return p.key.Public() }
 // start opens and runs the engine; stop ends it and may be called again.
 func (p *person) start() {
 	p.t.Helper()
-	e, err := Open(Config{Key: p.key, Dir: p.dir, Post: p.post})
+	e, err := Open(Config{Key: p.key, Dir: p.dir, Post: p.post, Posts: p.more, Dial: p.dial})
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	if p.wait > 0 {
+		e.patience = p.wait
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -10,13 +10,14 @@ import (
 	"github.com/skycoin/viscript/node/identity"
 )
 
-// receive fetches and reads envelopes until ctx ends.
-func (e *Engine) receive(ctx context.Context) {
+// receive fetches and reads envelopes at a messenger until ctx ends.
+func (e *Engine) receive(ctx context.Context, o *office) {
 	pause := firstPause
 	for ctx.Err() == nil {
-		letters, err := e.cfg.Post.Fetch(ctx, e.self.Device)
+		letters, err := o.post.Fetch(ctx, e.self.Device)
+		e.report(ctx, o, err)
 		if err == nil {
-			err = e.read(ctx, letters)
+			err = e.read(ctx, o, letters)
 		}
 		if err == nil {
 			pause = firstPause
@@ -36,6 +37,7 @@ type inbox struct {
 	requests int // unknown people who have written; -1: not counted yet
 	events   []Event
 	receipts map[receiptFor][]MessageID
+	got      map[identity.PubKey][]MessageID // envelopes to confirm
 }
 
 type receiptFor struct {
@@ -44,15 +46,15 @@ type receiptFor struct {
 }
 
 // read takes in a batch and then lets the messenger delete it. After a crash in between the batch comes again and does nothing.
-func (e *Engine) read(ctx context.Context, letters []mailbox.Letter) error {
+func (e *Engine) read(ctx context.Context, o *office, letters []mailbox.Letter) error {
 	if len(letters) == 0 {
 		return nil
 	}
 	var in *inbox
 	err := e.v.update(func(t tx) error {
-		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}}
+		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}, got: map[identity.PubKey][]MessageID{}}
 		for _, l := range letters {
-			err := e.open(in, l.Envelope)
+			err := e.open(in, l)
 			if errors.Is(err, errForeign) {
 				e.log.Debug("an envelope is dropped", "bytes", len(l.Envelope))
 			} else if err != nil {
@@ -64,7 +66,7 @@ func (e *Engine) read(ctx context.Context, letters []mailbox.Letter) error {
 				return err
 			}
 		}
-		return nil
+		return e.confirm(in)
 	})
 	if err != nil {
 		e.forgetLogs()
@@ -76,12 +78,12 @@ func (e *Engine) read(ctx context.Context, letters []mailbox.Letter) error {
 	for i, l := range letters {
 		ids[i] = l.ID
 	}
-	return e.cfg.Post.Ack(ctx, e.self.Device, ids)
+	return o.post.Ack(ctx, e.self.Device, ids)
 }
 
 // open reads one envelope. Errors: errForeign; others are of the store.
-func (e *Engine) open(in *inbox, sealed []byte) error {
-	body, err := e.box.Open(sealed)
+func (e *Engine) open(in *inbox, l mailbox.Letter) error {
+	body, err := e.box.Open(l.Envelope)
 	if err != nil {
 		return errForeign
 	}
@@ -100,6 +102,8 @@ func (e *Engine) open(in *inbox, sealed []byte) error {
 		if full, err := in.full(); err != nil || full {
 			return err
 		}
+	} else {
+		in.got[from.Owner] = append(in.got[from.Owner], MessageID(l.ID[:]))
 	}
 	if kind == groupBody {
 		return e.openGroup(in, from, rest)
@@ -156,6 +160,10 @@ func (e *Engine) apply(in *inbox, from mailbox.Address, c *content) error {
 		return e.takeChunk(in, from.Owner, c)
 	case wantKind:
 		return e.giveChunks(in, from.Owner, c)
+	case cardKind:
+		return e.takeCard(in, from.Owner, c)
+	case gotKind:
+		return e.takeGot(in, from, c)
 	}
 	return errForeign
 }

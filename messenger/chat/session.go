@@ -200,10 +200,7 @@ func (e *Engine) spend(t tx, opening []byte, id [32]byte) error {
 	if err != nil {
 		return errForeign
 	}
-	select {
-	case e.stock <- struct{}{}:
-	default:
-	}
+	e.restock()
 	if number != 0 {
 		return t.drop(prekeyBucket, prekeyKey(number))
 	}

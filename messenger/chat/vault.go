@@ -54,11 +54,14 @@ const (
 	fileBucket     = "files"
 	chunkBucket    = "chunks"
 	transferBucket = "transfers"
+	keptBucket     = "kept"    // envelopes that one messenger has and their reader has not confirmed, by person
+	confirmBucket  = "confirm" // envelope → where it is kept
 )
 
 func buckets() []string {
 	return []string{metaBucket, contactBucket, talkBucket, historyBucket, idBucket, deviceBucket, sessionBucket, openedBucket, prekeyBucket,
-		outBucket, wireBucket, groupBucket, logBucket, chainBucket, sendingBucket, parkedBucket, fileBucket, chunkBucket, transferBucket}
+		outBucket, wireBucket, groupBucket, logBucket, chainBucket, sendingBucket, parkedBucket, fileBucket, chunkBucket, transferBucket,
+		keptBucket, confirmBucket}
 }
 
 // token stands for something in the keys of the store, without saying what.
