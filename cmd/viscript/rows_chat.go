@@ -32,7 +32,7 @@ type chatCommand struct {
 
 func (p *chatRoom) commands() []signal.Command {
 	var list []signal.Command
-	for _, c := range []chatCommand{
+	for _, c := range append([]chatCommand{
 		{"msg", "KEY|NAME|GROUP TEXT", "write to a person or a group", 2, -1, p.msg},
 		{"chat", "KEY|NAME|GROUP [COUNT]", "show a conversation; it counts as read", 1, 2, p.chat},
 		{"inbox", "", "conversations, the newest first, with what has not been read; requests too", 0, 0, p.inbox},
@@ -54,7 +54,7 @@ func (p *chatRoom) commands() []signal.Command {
 		{"leave", "GROUP", "leave a group", 1, 1, p.leave},
 		{"address", "", "our key and messengers, to give to people who use other messengers", 0, 0, func([]string) (any, error) { return p.e.Address(), nil }},
 		{"key", "", "our public key, to give to others", 0, 0, func([]string) (any, error) { return p.e.Self().Owner.String(), nil }},
-	} {
+	}, p.groupCommands()...) {
 		list = append(list, signal.Command{Name: c.name, Args: c.args, Help: c.help, Run: c.call})
 	}
 	return list

@@ -170,6 +170,11 @@ func (e *Engine) propose(t tx, id group.Hash, c group.Change) error {
 	if _, ok := before.Member(e.self.Owner); !ok {
 		return ErrNotMember
 	}
+	if c.Kind == group.Rename {
+		if c.Name, err = cleanName(c.Name); err != nil {
+			return err
+		}
+	}
 	entry, err := before.Propose(e.cfg.Key, c, e.now())
 	if err != nil {
 		return err
@@ -187,15 +192,17 @@ func (e *Engine) propose(t tx, id group.Hash, c group.Change) error {
 			}
 		}
 	}
-	if c.Kind != group.Add {
+	if c.Kind != group.Add && c.Kind != group.Admit {
 		return nil
 	}
 	l, err := e.groupLog(t, id)
 	if err != nil {
 		return err
 	}
-	if err := e.befriend(t, c.Subject); err != nil {
-		return err
+	if c.Kind == group.Add {
+		if err := e.befriend(t, c.Subject); err != nil {
+			return err
+		}
 	}
 	return e.pushEntries(t, c.Subject, l.Entries(0))
 }
@@ -272,7 +279,7 @@ func (e *Engine) note(t tx, id group.Hash, entry *group.Entry) error {
 	hash := entry.Hash()
 	m := &Message{ID: MessageID(hash[:]), From: entry.Author, Time: entry.Time, At: e.now(), Note: true, Text: entry.Kind.String()}
 	if entry.Name != "" {
-		m.Text += " " + entry.Name
+		m.Text += " " + group.Visible(entry.Name)
 	}
 	if !entry.Subject.IsZero() {
 		m.Text += " " + entry.Subject.String()
@@ -327,6 +334,9 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 		return errForeign
 	}
 	in.events = append(in.events, Event{Kind: GroupChanged, Talk: In(id)})
+	if err := e.arrived(in.t, id); err != nil {
+		return err
+	}
 	for _, d := range dropped {
 		if d.Author == e.self.Owner {
 			if err := e.propose(in.t, id, d.Change); err != nil {
@@ -350,6 +360,7 @@ func (e *Engine) mayBring(t tx, from identity.PubKey, id group.Hash) error {
 	switch {
 	case l != nil && found && !c.Request:
 		return nil
+	case l == nil && found && t.awaited(id): // from whoever: the group's name is its log's hash
 	case l != nil || !found || !c.known():
 		return errForeign
 	}
@@ -357,6 +368,22 @@ func (e *Engine) mayBring(t tx, from identity.PubKey, id group.Hash) error {
 		return errForeign
 	}
 	return nil
+}
+
+// arrived forgets that we have asked to join, when we are in.
+func (e *Engine) arrived(t tx, id group.Hash) error {
+	if !t.awaited(id) {
+		return nil
+	}
+	g, err := e.state(t, id)
+	if err != nil {
+		return ignore(err, ErrNoGroup)
+	}
+	if _, ok := g.Member(e.self.Owner); !ok {
+		return nil
+	}
+	k := t.v.groupToken(id)
+	return t.drop(joinBucket, k[:])
 }
 
 // ask asks somebody for what we do not have of a group's log.

@@ -63,6 +63,7 @@ const (
 	wantKind    kind = 8
 	cardKind    kind = 9
 	gotKind     kind = 10
+	knockKind   kind = 11
 )
 
 // What a receipt says.
@@ -93,6 +94,8 @@ type content struct {
 	index   uint32
 	count   uint32
 	bytes   []byte
+	key     identity.PubKey
+	sig     identity.Sig
 }
 
 func (c *content) append(dst []byte) []byte {
@@ -126,6 +129,8 @@ func (c *content) append(dst []byte) []byte {
 		dst = wire.AppendBytes(dst, c.bytes)
 	case gotKind:
 		dst = appendIDs(dst, c.ids)
+	case knockKind:
+		dst = append(append(append(dst, c.group[:]...), c.key[:]...), c.sig[:]...)
 	}
 	return dst
 }
@@ -202,6 +207,9 @@ func parseContent(b []byte) (*content, error) {
 		c.bytes = r.Bytes(mailbox.MaxCard)
 	case gotKind:
 		c.ids = readIDs(r)
+	case knockKind:
+		r.Fixed(c.group[:])
+		c.key, c.sig = r.Key(), r.Sig()
 	default:
 		ok = false
 	}

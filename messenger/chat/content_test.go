@@ -25,7 +25,17 @@ func samples() []*content {
 		{kind: wantKind, id: id, time: at, file: id, index: 3, count: 4},
 		{kind: cardKind, id: id, time: at, bytes: []byte("card")},
 		{kind: gotKind, id: id, time: at, ids: []MessageID{{5}, {6}}},
+		{kind: knockKind, id: id, time: at, group: [32]byte{8}, key: aKey()},
 	}
+}
+
+// aKey is the same key each time.
+func aKey() identity.PubKey {
+	k, err := identity.FromSecret(bytes.Repeat([]byte{7}, identity.SecKeyLen))
+	if err != nil {
+		panic(err)
+	}
+	return k.Public()
 }
 
 func TestContents(t *testing.T) {

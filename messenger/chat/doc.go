@@ -34,10 +34,17 @@
 //	8 want     file[16] │ index:u32 │ count:u32        chunks of a file
 //	9 card     card:bytes                             of a device of the sender, see package mailbox
 //	10 got     list(id[16])                           envelopes that came: the first 16 bytes of their SHA-256
+//	11 knock   group[32] │ link[33] │ proof[65]       wants to join: the proof that package group describes, of a Link
 //
 // Big-endian; group is zeros between two; string and bytes are u16 length and contents, list is u16 count and elements. seq counts a sender's
 // messages in a conversation from 1. Contents that do not parse, or of a type that is not known, are dropped. Types 1 and 6 come in
 // groups by kind 3; all others by kinds 1 and 2.
+//
+// # Joining by a link
+//
+// An admin's engine makes a key, writes its public half into the group's log (invite, or offer) and gives its secret half away in a Link. Who has it sends 11 to
+// the inviter, whose engine writes admit into the log, at once or when the person agrees, and sends the log. Uses and expiry are the log's; a link does not bring
+// back whom an admin has removed after it was made, unless the person agrees. Of a knock that does not hold nothing is kept.
 //
 // # Several messengers
 //

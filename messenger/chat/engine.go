@@ -46,6 +46,7 @@ const (
 	NewDevice // of a person whom we know
 	GroupChanged
 	FileProgress
+	JoinAsked // somebody asks to join a group of ours: Engine.Asking
 )
 
 // Event is a change that somebody may want to show.

@@ -98,10 +98,9 @@ func (e *Engine) open(in *inbox, l mailbox.Letter) error {
 	if p.Blocked {
 		return nil
 	}
+	var wanted func(text []byte) error
 	if !found {
-		if full, err := in.full(); err != nil || full {
-			return err
-		}
+		wanted = func(text []byte) error { return e.fromStranger(in, from.Owner, text) }
 	} else {
 		in.got[from.Owner] = append(in.got[from.Owner], MessageID(l.ID[:]))
 	}
@@ -110,7 +109,7 @@ func (e *Engine) open(in *inbox, l mailbox.Letter) error {
 	}
 	var text []byte
 	if kind == openingBody {
-		text, err = e.meet(in.t, from, rest)
+		text, err = e.meet(in.t, from, rest, wanted)
 	} else {
 		text, err = e.unseal(in.t, from, rest)
 	}
@@ -122,6 +121,27 @@ func (e *Engine) open(in *inbox, l mailbox.Letter) error {
 		return errForeign
 	}
 	return e.apply(in, from, c)
+}
+
+// fromStranger is nil for the first content of somebody unknown that we take: a text or a file while there is room for requests, or a
+// knock with an invitation that holds. Of all others nothing is kept, not even a ratchet.
+func (e *Engine) fromStranger(in *inbox, from identity.PubKey, text []byte) error {
+	c, err := parseContent(text)
+	if err != nil {
+		return errForeign
+	}
+	switch {
+	case c.kind == knockKind:
+		if _, _, err := e.checkKnock(in.t, from, c); err != nil {
+			return errForeign
+		}
+		return nil
+	case (c.kind == textKind || c.kind == fileKind) && !(Talk{Group: c.group}).IsGroup():
+		if full, err := in.full(); err != nil || !full {
+			return err
+		}
+	}
+	return errForeign
 }
 
 // full: so many unknown people have written that no others may. They are counted once in a batch.
@@ -164,6 +184,8 @@ func (e *Engine) apply(in *inbox, from mailbox.Address, c *content) error {
 		return e.takeCard(in, from.Owner, c)
 	case gotKind:
 		return e.takeGot(in, from, c)
+	case knockKind:
+		return e.takeKnock(in, from.Owner, c)
 	}
 	return errForeign
 }
@@ -224,6 +246,9 @@ func (e *Engine) meetContact(in *inbox, from mailbox.Address, talk Talk, s *talk
 	case stranger && talk.IsGroup():
 		p.Met = true
 	case stranger:
+		if full, err := in.full(); err != nil || full {
+			return p, errors.Join(err, errForeign)
+		}
 		p.Request, p.Met = true, false
 		if in.requests >= 0 {
 			in.requests++

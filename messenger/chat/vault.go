@@ -56,12 +56,15 @@ const (
 	transferBucket = "transfers"
 	keptBucket     = "kept"    // envelopes that one messenger has and their reader has not confirmed, by person
 	confirmBucket  = "confirm" // envelope → where it is kept
+	linkBucket     = "links"   // invitations of ours
+	joinBucket     = "joins"   // groups that we have asked to join
+	askingBucket   = "asking"  // people who ask to join groups of ours
 )
 
 func buckets() []string {
 	return []string{metaBucket, contactBucket, talkBucket, historyBucket, idBucket, deviceBucket, sessionBucket, openedBucket, prekeyBucket,
 		outBucket, wireBucket, groupBucket, logBucket, chainBucket, sendingBucket, parkedBucket, fileBucket, chunkBucket, transferBucket,
-		keptBucket, confirmBucket}
+		keptBucket, confirmBucket, linkBucket, joinBucket, askingBucket}
 }
 
 // token stands for something in the keys of the store, without saying what.
