@@ -24,7 +24,7 @@ it sees whose mailboxes there are, sizes and times. History is on this disk only
 
 With several messengers our mailbox is at each of them; when one does not answer, others write to the next, and nothing is lost
 when one never comes back. People whose mailboxes are at messengers that we do not use are added by their address (tell ID address).`,
-		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] },
+		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] }, more: chatTransfers,
 		flags: func(f *pflag.FlagSet) {
 			f.StringArrayVar(&servers, "messenger", nil, "where our mailbox is, `[KEY@]HOST:PORT`: what a messenger was given as --mailboxes; may be given again: others try them in order")
 		},
@@ -33,7 +33,7 @@ when one never comes back. People whose mailboxes are at messengers that we do n
 			if err != nil {
 				return nil, err
 			}
-			p := &chatRoom{posts: posts, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String()}
+			p := &chatRoom{posts: posts, dir: e.dir, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String()}
 			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Posts: posts.posts(), Dial: posts.visit, Log: e.log, Notify: p.notify}); err != nil {
 				return nil, errors.Join(err, posts.close())
 			}
@@ -46,6 +46,7 @@ when one never comes back. People whose mailboxes are at messengers that we do n
 type chatRoom struct {
 	e     *chat.Engine
 	posts *chatPosts
+	dir   string        // the state folder, with the key
 	added chan struct{} // holds one: something came
 	about string        // the status when all has been read
 }

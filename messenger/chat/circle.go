@@ -222,6 +222,15 @@ func (e *Engine) pushEntries(t tx, to identity.PubKey, entries []*group.Entry) e
 
 // mergeLog takes entries into a group's log, keeps them, and notes in the history what they say.
 func (e *Engine) mergeLog(t tx, id group.Hash, entries []*group.Entry) (dropped []*group.Entry, err error) {
+	return e.merged(t, id, entries, e.note)
+}
+
+// mergeSilently is mergeLog without notes in the history.
+func (e *Engine) mergeSilently(t tx, id group.Hash, entries []*group.Entry) (dropped []*group.Entry, err error) {
+	return e.merged(t, id, entries, func(tx, group.Hash, *group.Entry) error { return nil })
+}
+
+func (e *Engine) merged(t tx, id group.Hash, entries []*group.Entry, note func(tx, group.Hash, *group.Entry) error) (dropped []*group.Entry, err error) {
 	l, err := e.groupLog(t, id)
 	if err != nil {
 		return nil, err
@@ -247,11 +256,11 @@ func (e *Engine) mergeLog(t tx, id group.Hash, entries []*group.Entry) (dropped 
 			old = dropped[0].Sequence
 		}
 	}
-	return dropped, errors.Join(err, e.keepLog(t, id, l, old))
+	return dropped, errors.Join(err, e.keepLog(t, id, l, old, note))
 }
 
 // keepLog writes a log's entries from one on, in place of those that were there.
-func (e *Engine) keepLog(t tx, id group.Hash, l *group.Log, from uint64) error {
+func (e *Engine) keepLog(t tx, id group.Hash, l *group.Log, from uint64, note func(tx, group.Hash, *group.Entry) error) error {
 	k := t.v.groupToken(id)
 	c := t.Bucket([]byte(logBucket)).Cursor()
 	for at, _ := c.Seek(queueKey(k, from)); at != nil && hasPrefix(at, k[:]); at, _ = c.Seek(queueKey(k, from)) {
@@ -263,7 +272,7 @@ func (e *Engine) keepLog(t tx, id group.Hash, l *group.Log, from uint64) error {
 		if err := t.put(logBucket, queueKey(k, from+uint64(i)), entry.Append(nil)); err != nil {
 			return err
 		}
-		if err := e.note(t, id, entry); err != nil {
+		if err := note(t, id, entry); err != nil {
 			return err
 		}
 	}

@@ -40,5 +40,26 @@ var (
 	ErrGone   = mailbox.ErrGone // our own device, or a card of it, was removed
 )
 
-// errStopped ends a loop whose context has ended.
-var errStopped = errors.New("chat: stopped")
+// Offline is a Post that reaches nobody: for an engine that is not run.
+type Offline struct{}
+
+// ErrOffline is what Offline says.
+var ErrOffline = errors.New("chat: no messenger is reached from here")
+
+// Put implements Post, as the others.
+func (Offline) Put(context.Context, mailbox.Address, [][]byte) error { return ErrOffline }
+
+// Fetch implements Post.
+func (Offline) Fetch(context.Context, uint32) ([]mailbox.Letter, error) { return nil, ErrOffline }
+
+// Ack implements Post.
+func (Offline) Ack(context.Context, uint32, []mailbox.ID) error { return ErrOffline }
+
+// Publish implements Post.
+func (Offline) Publish(context.Context, mailbox.Bundle) (int, error) { return 0, ErrOffline }
+
+// Cards implements Post.
+func (Offline) Cards(context.Context, identity.PubKey) ([][]byte, error) { return nil, ErrOffline }
+
+// TakePrekey implements Post.
+func (Offline) TakePrekey(context.Context, mailbox.Address) ([]byte, error) { return nil, ErrOffline }
