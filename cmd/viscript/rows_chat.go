@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,7 +55,7 @@ func (p *chatRoom) commands() []signal.Command {
 		{"leave", "GROUP", "leave a group", 1, 1, p.leave},
 		{"address", "", "our key and messengers, to give to people who use other messengers", 0, 0, func([]string) (any, error) { return p.e.Address(), nil }},
 		{"key", "", "our public key, to give to others", 0, 0, func([]string) (any, error) { return p.e.Self().Owner.String(), nil }},
-	}, append(p.groupCommands(), p.transferCommands()...)...) {
+	}, slices.Concat(p.groupCommands(), p.deviceCommands(), p.transferCommands())...) {
 		list = append(list, signal.Command{Name: c.name, Args: c.args, Help: c.help, Run: c.call})
 	}
 	return list

@@ -139,8 +139,10 @@ func (e *Engine) CreateGroup(name string) (id group.Hash, err error) {
 	}
 	id = first.Hash()
 	err = e.updateGroup(id, func(t tx) error {
-		_, err := e.mergeLog(t, id, []*group.Entry{first})
-		return err
+		if _, err := e.mergeLog(t, id, []*group.Entry{first}); err != nil {
+			return err
+		}
+		return e.tellOwn(t, &content{kind: entriesKind, entries: [][]byte{first.Append(nil)}})
 	})
 	return id, err
 }
@@ -191,6 +193,9 @@ func (e *Engine) propose(t tx, id group.Hash, c group.Change) error {
 				return err
 			}
 		}
+	}
+	if err := e.tellOwn(t, &content{kind: entriesKind, entries: [][]byte{entry.Append(nil)}}); err != nil {
+		return err
 	}
 	if c.Kind != group.Add && c.Kind != group.Admit {
 		return nil
@@ -358,6 +363,9 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 
 // mayBring: a new group only from contacts; more of its log from them and from whoever is in a group with us.
 func (e *Engine) mayBring(t tx, from identity.PubKey, id group.Hash) error {
+	if from == e.self.Owner {
+		return nil // another device of ours
+	}
 	c, found, err := t.contact(from)
 	if err != nil {
 		return err
@@ -412,7 +420,7 @@ func (e *Engine) answerAsk(in *inbox, from identity.PubKey, c *content) error {
 	if err != nil || l == nil {
 		return errors.Join(err, errForeign)
 	}
-	if _, ok := l.Group().Member(from); !ok {
+	if _, ok := l.Group().Member(from); !ok && from != e.self.Owner {
 		return errForeign
 	}
 	return e.pushEntries(in.t, from, l.Entries(c.length))
@@ -463,6 +471,11 @@ func (e *Engine) pushGroup(t tx, id group.Hash, c *content, r ref) error {
 		}
 	}
 	return t.save(sendingBucket, k[:], s)
+}
+
+func parseSending(b []byte) (s sendingState, err error) {
+	err = json.Unmarshal(b, &s)
+	return s, err
 }
 
 func (e *Engine) shareChain(t tx, g *group.Group, chain *senderkey.Sending, s *sendingState) error {
@@ -612,7 +625,10 @@ func (e *Engine) unpark(in *inbox, what string, of []byte) error {
 		case kind == groupBody:
 			err = e.openGroup(in, from, rest)
 		default:
-			if c, perr := parseContent(rest); perr == nil {
+			if c, perr := parseContent(rest); perr != nil {
+			} else if c.kind == receiptKind {
+				err = e.receipt(in, from.Owner, c)
+			} else {
 				err = e.lateShare(in, from, c)
 			}
 		}

@@ -64,6 +64,9 @@ const (
 	cardKind    kind = 9
 	gotKind     kind = 10
 	knockKind   kind = 11
+	copyKind    kind = 12
+	seenKind    kind = 13
+	personKind  kind = 14
 )
 
 // What a receipt says.
@@ -96,6 +99,9 @@ type content struct {
 	bytes   []byte
 	key     identity.PubKey
 	sig     identity.Sig
+	author  identity.PubKey
+	changed time.Time
+	homes   []mailbox.Home
 }
 
 func (c *content) append(dst []byte) []byte {
@@ -129,6 +135,13 @@ func (c *content) append(dst []byte) []byte {
 		dst = wire.AppendBytes(dst, c.bytes)
 	case gotKind:
 		dst = appendIDs(dst, c.ids)
+	case copyKind:
+		dst = wire.AppendBytes(append(dst, c.key[:]...), c.bytes)
+	case seenKind:
+		dst = append(append(append(append(dst, c.key[:]...), c.group[:]...), c.author[:]...), c.file[:]...)
+	case personKind:
+		dst = binary.BigEndian.AppendUint64(append(append(dst, c.key[:]...), c.what), uint64(c.changed.UnixMilli()))
+		dst = mailbox.AppendHomes(wire.AppendString(dst, c.text), c.homes)
 	case knockKind:
 		dst = append(append(append(dst, c.group[:]...), c.key[:]...), c.sig[:]...)
 	}
@@ -207,6 +220,20 @@ func parseContent(b []byte) (*content, error) {
 		c.bytes = r.Bytes(mailbox.MaxCard)
 	case gotKind:
 		c.ids = readIDs(r)
+	case copyKind:
+		c.key, c.bytes = r.OptionalKey(), r.Bytes(maxContent)
+	case seenKind:
+		c.key = r.OptionalKey()
+		r.Fixed(c.group[:])
+		c.author = r.Key()
+		r.Fixed(c.file[:])
+	case personKind:
+		var at uint64
+		c.key, c.what, at, c.text = r.Key(), r.U8(), r.U64(), r.String(MaxName)
+		var err error
+		c.homes, err = mailbox.ReadHomes(r)
+		ok = ok && err == nil && c.what <= maxFlags && at <= maxMillis && utf8.ValidString(c.text)
+		c.changed = time.UnixMilli(int64(min(at, maxMillis)))
 	case knockKind:
 		r.Fixed(c.group[:])
 		c.key, c.sig = r.Key(), r.Sig()

@@ -308,6 +308,9 @@ func (e *Engine) prepare(ctx context.Context, k identity.PubKey) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if k == e.self.Owner {
+		list = e.others(list)
+	}
 	for _, d := range list {
 		if err := e.pair(ctx, mailbox.Address{Owner: k, Device: d.Device}); err != nil {
 			return false, err

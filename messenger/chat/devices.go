@@ -102,8 +102,15 @@ func (e *Engine) editDevices(t tx, k identity.PubKey, f func(l *deviceList) bool
 	if !f(&l) {
 		return nil
 	}
-	if slices.ContainsFunc(l.List, func(d device) bool { return !has(before, d.Device) }) {
-		l.Told = [32]byte{} // somebody new does not know
+	fresh := slices.ContainsFunc(l.List, func(d device) bool { return !d.Gone && !has(before, d.Device) })
+	gone := slices.ContainsFunc(before, func(d device) bool { return !d.Gone && !has(l.List, d.Device) })
+	if fresh {
+		l.Told = [32]byte{} // it does not know
+	}
+	if (fresh && len(before) > 0) || gone {
+		if err := e.rekey(t, k, gone); err != nil {
+			return err
+		}
 	}
 	return t.save(deviceBucket, at[:], l)
 }

@@ -46,7 +46,8 @@ const (
 	NewDevice // of a person whom we know
 	GroupChanged
 	FileProgress
-	JoinAsked // somebody asks to join a group of ours: Engine.Asking
+	JoinAsked     // somebody asks to join a group of ours: Engine.Asking
+	DeviceRemoved // this one: see Engine.Removed
 )
 
 // Event is a change that somebody may want to show.
@@ -73,6 +74,7 @@ type Engine struct {
 	logs    map[group.Hash]*group.Log  // read from the store when first needed
 	busy    map[identity.PubKey]*retry // people whom something is being sent to, or was in vain
 	visited map[mailbox.Home]*office   // messengers of others, at most maxVisited
+	removed bool                       // a messenger of ours says that this device is gone
 }
 
 // Open opens the person's store, or makes it. Errors: ErrLocked, ErrKey.
@@ -245,6 +247,9 @@ func (e *Engine) say(t tx, to Talk, c *content) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.tellOwn(t, &content{kind: copyKind, key: to.Key, bytes: c.append(nil)}); err != nil {
+		return nil, err
+	}
 	if to.IsGroup() {
 		return m, e.pushGroup(t, to.Group, c, r)
 	}
@@ -271,24 +276,15 @@ func (e *Engine) befriend(t tx, k identity.PubKey) error {
 // MarkRead says that the conversation has been read up to the message numbered n, and tells the senders.
 func (e *Engine) MarkRead(of Talk, n uint64) error {
 	err := e.v.update(func(t tx) error {
-		s, err := t.talk(of)
-		if err != nil {
+		read, err := e.markRead(t, of, n)
+		if err != nil || len(read) == 0 {
 			return err
 		}
-		n = min(n, s.Last)
+		last := read[len(read)-1]
 		bySender := map[identity.PubKey][]MessageID{}
-		for at := s.Read + 1; at <= n; at++ {
-			var m Message
-			found, err := t.load(historyBucket, ref{t.v.talkToken(of), at}.key(), &m)
-			if err != nil {
-				return err
-			}
-			if found && m.From != e.self.Owner && !m.Note {
-				bySender[m.From] = append(bySender[m.From], m.ID)
-				s.Unread = max(0, s.Unread-1)
-			}
+		for _, m := range read {
+			bySender[m.From] = append(bySender[m.From], m.ID)
 		}
-		s.Read = max(s.Read, n)
 		for k, ids := range bySender {
 			c, _, err := t.contact(k)
 			if err == nil && !c.Request && !c.Blocked {
@@ -298,13 +294,35 @@ func (e *Engine) MarkRead(of Talk, n uint64) error {
 				return err
 			}
 		}
-		return t.saveTalk(&s)
+		return e.tellOwn(t, &content{kind: seenKind, key: of.Key, group: of.Group, author: last.From, file: last.ID})
 	})
 	if err == nil {
 		e.changed(Event{Kind: ContactChanged, Talk: of})
 		e.kick()
 	}
 	return err
+}
+
+// markRead notes that a conversation has been read up to n; it returns the messages of others that had not been.
+func (e *Engine) markRead(t tx, of Talk, n uint64) (read []Message, err error) {
+	s, err := t.talk(of)
+	if err != nil {
+		return nil, err
+	}
+	n = min(n, s.Last)
+	for at := s.Read + 1; at <= n; at++ {
+		var m Message
+		found, err := t.load(historyBucket, ref{t.v.talkToken(of), at}.key(), &m)
+		if err != nil {
+			return nil, err
+		}
+		if found && m.From != e.self.Owner && !m.Note {
+			read = append(read, m)
+			s.Unread = max(0, s.Unread-1)
+		}
+	}
+	s.Read = max(s.Read, n)
+	return read, t.saveTalk(&s)
 }
 
 // pushReceipt tells a sender what has become of messages.

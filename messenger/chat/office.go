@@ -146,6 +146,9 @@ func (e *Engine) leaveAll() {
 
 // report notes how it went with a messenger. What it says of a mailbox is no failure of it.
 func (e *Engine) report(ctx context.Context, o *office, err error) {
+	if errors.Is(err, ErrGone) {
+		e.noteRemoved()
+	}
 	failed := err != nil && !answered(err)
 	if failed && ctx.Err() != nil {
 		return
@@ -158,6 +161,17 @@ func (e *Engine) report(ctx context.Context, o *office, err error) {
 	}
 	o.pause = min(max(2*o.pause, downPause), longDown)
 	o.down = time.Now().Add(o.pause)
+}
+
+func (e *Engine) noteRemoved() {
+	e.mu.Lock()
+	was := e.removed
+	e.removed = true
+	e.mu.Unlock()
+	if !was {
+		e.log.Warn("this device was removed by another one of the same person")
+		e.changed(Event{Kind: DeviceRemoved, Talk: To(e.self.Owner)})
+	}
 }
 
 // answered: the messenger is there, whatever it said.

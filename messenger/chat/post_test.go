@@ -61,6 +61,12 @@ func (m *memory) setDown(down bool) {
 	m.down = down
 }
 
+// gone: the device's card is its last. The caller holds mu.
+func (m *memory) gone(a mailbox.Address) bool {
+	c, err := mailbox.ParseCard(m.cards[a])
+	return err == nil && c.Gone()
+}
+
 // of is the messenger as one person sees it.
 func (m *memory) of(k identity.PubKey) Post { return &memoryPost{m, k} }
 
@@ -71,7 +77,7 @@ type memoryPost struct {
 
 func (p *memoryPost) Put(_ context.Context, to mailbox.Address, envelopes [][]byte) error {
 	return p.m.use(func() error {
-		if p.m.cards[to] == nil {
+		if p.m.cards[to] == nil || p.m.gone(to) {
 			return ErrNobody
 		}
 		sum := 0
@@ -94,6 +100,9 @@ func (p *memoryPost) Fetch(ctx context.Context, device uint32) (list []mailbox.L
 	for {
 		var changed chan struct{}
 		err = p.m.use(func() error {
+			if p.m.gone(mailbox.Address{Owner: p.k, Device: device}) {
+				return ErrGone
+			}
 			box := p.m.boxes[mailbox.Address{Owner: p.k, Device: device}]
 			list, changed = slices.Clone(box[:min(len(box), 25)]), p.m.changed
 			return nil
@@ -122,10 +131,23 @@ func (p *memoryPost) Ack(_ context.Context, device uint32, ids []mailbox.ID) err
 func (p *memoryPost) Publish(_ context.Context, b mailbox.Bundle) (left int, err error) {
 	err = p.m.use(func() error {
 		c, err := mailbox.ParseCard(b.Card)
-		if err != nil || c.Verify(p.k, time.Now()) != nil {
+		a := mailbox.Address{Owner: p.k, Device: c.Device}
+		if err != nil {
+			return err
+		}
+		if p.m.gone(a) {
+			return ErrGone
+		}
+		if err := c.Verify(p.k, time.Now()); errors.Is(err, ErrGone) {
+			p.m.cards[a] = b.Card
+			delete(p.m.boxes, a)
+			delete(p.m.prekeys, a)
+			close(p.m.changed)
+			p.m.changed = make(chan struct{})
+			return nil
+		} else if err != nil {
 			return errors.New("not a card")
 		}
-		a := mailbox.Address{Owner: p.k, Device: c.Device}
 		p.m.cards[a] = b.Card
 		list := p.m.prekeys[a]
 		if len(list) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/skycoin/viscript/messenger/mailbox"
 	"github.com/skycoin/viscript/node/identity"
@@ -88,8 +89,12 @@ func (e *Engine) open(in *inbox, l mailbox.Letter) error {
 		return errForeign
 	}
 	kind, from, rest, err := parseBody(body)
-	if err != nil || from.Owner == e.self.Owner {
+	if err != nil {
 		return errForeign
+	}
+	if from.Owner == e.self.Owner {
+		in.got[from.Owner] = append(in.got[from.Owner], MessageID(l.ID[:]))
+		return e.openOwn(in, from, kind, rest)
 	}
 	p, found, err := in.t.contact(from.Owner)
 	if err != nil {
@@ -205,7 +210,7 @@ func (e *Engine) hear(in *inbox, from mailbox.Address, talk Talk, c *content) er
 	}
 	m := &Message{ID: c.id, From: from.Owner, Time: c.time, At: e.now(), Reply: c.reply, Gap: s.gap(from, c.seq)}
 	if c.kind == fileKind {
-		m.File = &File{Name: c.text, Size: c.length, Sum: c.sum}
+		m.File = &File{Name: cleanFileName(c.text), Size: c.length, Sum: c.sum}
 	} else {
 		m.Text = c.text
 	}
@@ -264,6 +269,16 @@ func (e *Engine) meetContact(in *inbox, from mailbox.Address, talk Talk, s *talk
 		p.Added = e.now()
 	}
 	if fresh {
+		err := e.editDevices(in.t, from.Owner, func(l *deviceList) bool {
+			unknown := len(l.List) > 0 && !has(l.List, from.Device)
+			if unknown {
+				l.At = time.Time{} // ask for its card before we write
+			}
+			return unknown
+		})
+		if err != nil {
+			return p, err
+		}
 		if len(p.Devices) > 0 && p.known() {
 			in.events = append(in.events, Event{Kind: NewDevice, Talk: To(from.Owner)})
 			p.Verified = false
@@ -288,6 +303,11 @@ func (e *Engine) receipt(in *inbox, from identity.PubKey, c *content) error {
 		if err != nil {
 			return err
 		}
+		if !found {
+			if err := e.early(in.t, from, c, id); err != nil {
+				return err
+			}
+		}
 		if !found || r.talk != k {
 			continue
 		}
@@ -298,6 +318,20 @@ func (e *Engine) receipt(in *inbox, from identity.PubKey, c *content) error {
 		in.events = append(in.events, events...)
 	}
 	return nil
+}
+
+// early keeps a receipt for a message that another device of ours has written, until its copy is here.
+func (e *Engine) early(t tx, from identity.PubKey, c *content, id MessageID) error {
+	if others, err := e.hasOthers(t); err != nil || !others {
+		return err
+	}
+	if p, found, err := t.contact(from); err != nil || !found || p.Request {
+		return err
+	}
+	one := *c
+	one.ids = []MessageID{id}
+	body := appendBody(nil, ratchetBody, mailbox.Address{Owner: from, Device: 1})
+	return e.park(t, "receipt", id[:], append(body, one.append(nil)...))
 }
 
 // heard notes that somebody has a message of ours, or has read it.

@@ -62,6 +62,9 @@ func (e *Engine) publishOnce(ctx context.Context, o *office) error {
 	if err == nil && len(e.Homes()) > homes {
 		e.restock() // with a card that names this messenger too
 	}
+	if err == nil {
+		err = errors.Join(e.publishGone(ctx, o), e.meetOwn(ctx, o))
+	}
 	if err != nil || left >= stockLow {
 		return err
 	}
