@@ -9,40 +9,34 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/skycoin/viscript/messenger/chat"
-	"github.com/skycoin/viscript/messenger/mailbox"
-	"github.com/skycoin/viscript/node/secure"
 	"github.com/skycoin/viscript/viscript/command"
 )
 
 func chatRole() role {
-	var server string
+	var servers []string
 	return role{
 		name:  "chat",
-		args:  "NAME --messenger [KEY@]HOST:PORT",
+		args:  "NAME --messenger [KEY@]HOST:PORT ...",
 		short: "a person's messenger: conversations by public key, alone and in groups",
 		long: `NAME   what this person is called on this machine; each name has a key and a history of its own
 
 Messages are encrypted from device to device. They wait at the messenger (messenger --mailboxes) while the other side is away;
-it sees whose mailboxes there are, sizes and times. History is on this disk only, encrypted with the key.`,
-		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] },
+it sees whose mailboxes there are, sizes and times. History is on this disk only, encrypted with the key.
+
+With several messengers our mailbox is at each of them; when one does not answer, others write to the next, and nothing is lost
+when one never comes back. People whose mailboxes are at messengers that we do not use are added by their address (tell ID address).`,
+		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] }, more: chatTransfers,
 		flags: func(f *pflag.FlagSet) {
-			f.StringVar(&server, "messenger", "", "where our mailbox is, `[KEY@]HOST:PORT`: what a messenger was given as --mailboxes")
+			f.StringArrayVar(&servers, "messenger", nil, "where our mailbox is, `[KEY@]HOST:PORT`: what a messenger was given as --mailboxes; may be given again: others try them in order")
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
-			if server == "" {
-				return nil, errors.New("chat: --messenger [KEY@]HOST:PORT is needed")
-			}
-			at, err := secure.ParseAddr(server)
-			if err != nil {
-				return nil, fmt.Errorf("--messenger: %w", err)
-			}
-			post, err := mailbox.NewClient(mailbox.ClientConfig{Server: at, Key: e.key, Network: e.network, Pins: e.pins, Log: e.log})
+			posts, err := newChatPosts(servers, e)
 			if err != nil {
 				return nil, err
 			}
-			p := &chatRoom{post: post, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String()}
-			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Post: post, Log: e.log, Notify: p.notify}); err != nil {
-				return nil, errors.Join(err, post.Close())
+			p := &chatRoom{posts: posts, dir: e.dir, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String()}
+			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Posts: posts.posts(), Dial: posts.visit, Log: e.log, Notify: p.notify}); err != nil {
+				return nil, errors.Join(err, posts.close())
 			}
 			return &service{run: p.run, status: p.about, commands: p.commands(), follow: p.follow}, nil
 		},
@@ -52,14 +46,15 @@ it sees whose mailboxes there are, sizes and times. History is on this disk only
 // chatRoom is a person's messenger as the console sees it.
 type chatRoom struct {
 	e     *chat.Engine
-	post  *mailbox.Client
+	posts *chatPosts
+	dir   string        // the state folder, with the key
 	added chan struct{} // holds one: something came
 	about string        // the status when all has been read
 }
 
 func (p *chatRoom) run(ctx context.Context) error {
 	err := p.e.Run(ctx)
-	return errors.Join(err, p.post.Close(), p.e.Close())
+	return errors.Join(err, p.posts.close(), p.e.Close())
 }
 
 func (p *chatRoom) notify(ev chat.Event) {

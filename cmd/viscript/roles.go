@@ -34,6 +34,8 @@ type role struct {
 	build func(ctx context.Context, e roleEnv, args []string) (*service, error)
 	// instance names the state folder below the role's, from the arguments.
 	instance func(args []string) string
+	// more are commands below the role's: what is done with its state when it does not run; nil: none.
+	more func() []*cobra.Command
 }
 
 // service is a built role.
@@ -109,6 +111,9 @@ func (r role) command() *cobra.Command {
 	f.StringVar(&o.level, "log-level", "info", "`LEVEL` of the log on stderr: debug, info, warn or error")
 	if r.flags != nil {
 		r.flags(f)
+	}
+	if r.more != nil {
+		cmd.AddCommand(r.more()...)
 	}
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,12 +33,12 @@ type chatCommand struct {
 
 func (p *chatRoom) commands() []signal.Command {
 	var list []signal.Command
-	for _, c := range []chatCommand{
+	for _, c := range append([]chatCommand{
 		{"msg", "KEY|NAME|GROUP TEXT", "write to a person or a group", 2, -1, p.msg},
 		{"chat", "KEY|NAME|GROUP [COUNT]", "show a conversation; it counts as read", 1, 2, p.chat},
 		{"inbox", "", "conversations, the newest first, with what has not been read; requests too", 0, 0, p.inbox},
 		{"contacts", "", "people", 0, 0, p.contacts},
-		{"add", "KEY [NAME]", "make somebody a contact, under a name of ours; accepts a request", 1, 2, p.add},
+		{"add", "KEY|ADDRESS [NAME]", "make somebody a contact, under a name of ours; accepts a request", 1, 2, p.add},
 		{"block", "KEY|NAME", "refuse all that somebody sends", 1, 1, p.person(p.e.Block)},
 		{"unblock", "KEY|NAME", "undo block", 1, 1, p.person(p.e.Unblock)},
 		{"forget", "KEY|NAME", "forget a person and the conversation with them", 1, 1, p.person(p.e.Remove)},
@@ -52,8 +53,9 @@ func (p *chatRoom) commands() []signal.Command {
 		{"remove", "GROUP KEY|NAME", "remove somebody from a group: they read nothing newer", 2, 2, p.member(group.Remove)},
 		{"promote", "GROUP KEY|NAME", "make a member an admin", 2, 2, p.member(group.Promote)},
 		{"leave", "GROUP", "leave a group", 1, 1, p.leave},
+		{"address", "", "our key and messengers, to give to people who use other messengers", 0, 0, func([]string) (any, error) { return p.e.Address(), nil }},
 		{"key", "", "our public key, to give to others", 0, 0, func([]string) (any, error) { return p.e.Self().Owner.String(), nil }},
-	} {
+	}, slices.Concat(p.groupCommands(), p.deviceCommands(), p.transferCommands())...) {
 		list = append(list, signal.Command{Name: c.name, Args: c.args, Help: c.help, Run: c.call})
 	}
 	return list
@@ -230,15 +232,17 @@ func (p *chatRoom) contacts([]string) (any, error) {
 }
 
 func (p *chatRoom) add(args []string) (any, error) {
-	k, err := p.e.Person(args[0])
+	k, homes, err := chat.ParseAddress(args[0])
 	if err != nil {
-		return nil, err
+		if k, err = p.e.Person(args[0]); err != nil {
+			return nil, err
+		}
 	}
 	name := ""
 	if len(args) == 2 {
 		name = args[1]
 	}
-	return "done", p.e.AddContact(k, name)
+	return "done", p.e.AddContactAt(k, name, homes)
 }
 
 // person is a command about one.

@@ -139,8 +139,10 @@ func (e *Engine) CreateGroup(name string) (id group.Hash, err error) {
 	}
 	id = first.Hash()
 	err = e.updateGroup(id, func(t tx) error {
-		_, err := e.mergeLog(t, id, []*group.Entry{first})
-		return err
+		if _, err := e.mergeLog(t, id, []*group.Entry{first}); err != nil {
+			return err
+		}
+		return e.tellOwn(t, &content{kind: entriesKind, entries: [][]byte{first.Append(nil)}})
 	})
 	return id, err
 }
@@ -170,6 +172,11 @@ func (e *Engine) propose(t tx, id group.Hash, c group.Change) error {
 	if _, ok := before.Member(e.self.Owner); !ok {
 		return ErrNotMember
 	}
+	if c.Kind == group.Rename {
+		if c.Name, err = cleanName(c.Name); err != nil {
+			return err
+		}
+	}
 	entry, err := before.Propose(e.cfg.Key, c, e.now())
 	if err != nil {
 		return err
@@ -187,15 +194,20 @@ func (e *Engine) propose(t tx, id group.Hash, c group.Change) error {
 			}
 		}
 	}
-	if c.Kind != group.Add {
+	if err := e.tellOwn(t, &content{kind: entriesKind, entries: [][]byte{entry.Append(nil)}}); err != nil {
+		return err
+	}
+	if c.Kind != group.Add && c.Kind != group.Admit {
 		return nil
 	}
 	l, err := e.groupLog(t, id)
 	if err != nil {
 		return err
 	}
-	if err := e.befriend(t, c.Subject); err != nil {
-		return err
+	if c.Kind == group.Add {
+		if err := e.befriend(t, c.Subject); err != nil {
+			return err
+		}
 	}
 	return e.pushEntries(t, c.Subject, l.Entries(0))
 }
@@ -215,6 +227,15 @@ func (e *Engine) pushEntries(t tx, to identity.PubKey, entries []*group.Entry) e
 
 // mergeLog takes entries into a group's log, keeps them, and notes in the history what they say.
 func (e *Engine) mergeLog(t tx, id group.Hash, entries []*group.Entry) (dropped []*group.Entry, err error) {
+	return e.merged(t, id, entries, e.note)
+}
+
+// mergeSilently is mergeLog without notes in the history.
+func (e *Engine) mergeSilently(t tx, id group.Hash, entries []*group.Entry) (dropped []*group.Entry, err error) {
+	return e.merged(t, id, entries, func(tx, group.Hash, *group.Entry) error { return nil })
+}
+
+func (e *Engine) merged(t tx, id group.Hash, entries []*group.Entry, note func(tx, group.Hash, *group.Entry) error) (dropped []*group.Entry, err error) {
 	l, err := e.groupLog(t, id)
 	if err != nil {
 		return nil, err
@@ -240,11 +261,11 @@ func (e *Engine) mergeLog(t tx, id group.Hash, entries []*group.Entry) (dropped 
 			old = dropped[0].Sequence
 		}
 	}
-	return dropped, errors.Join(err, e.keepLog(t, id, l, old))
+	return dropped, errors.Join(err, e.keepLog(t, id, l, old, note))
 }
 
 // keepLog writes a log's entries from one on, in place of those that were there.
-func (e *Engine) keepLog(t tx, id group.Hash, l *group.Log, from uint64) error {
+func (e *Engine) keepLog(t tx, id group.Hash, l *group.Log, from uint64, note func(tx, group.Hash, *group.Entry) error) error {
 	k := t.v.groupToken(id)
 	c := t.Bucket([]byte(logBucket)).Cursor()
 	for at, _ := c.Seek(queueKey(k, from)); at != nil && hasPrefix(at, k[:]); at, _ = c.Seek(queueKey(k, from)) {
@@ -256,7 +277,7 @@ func (e *Engine) keepLog(t tx, id group.Hash, l *group.Log, from uint64) error {
 		if err := t.put(logBucket, queueKey(k, from+uint64(i)), entry.Append(nil)); err != nil {
 			return err
 		}
-		if err := e.note(t, id, entry); err != nil {
+		if err := note(t, id, entry); err != nil {
 			return err
 		}
 	}
@@ -272,7 +293,7 @@ func (e *Engine) note(t tx, id group.Hash, entry *group.Entry) error {
 	hash := entry.Hash()
 	m := &Message{ID: MessageID(hash[:]), From: entry.Author, Time: entry.Time, At: e.now(), Note: true, Text: entry.Kind.String()}
 	if entry.Name != "" {
-		m.Text += " " + entry.Name
+		m.Text += " " + group.Visible(entry.Name)
 	}
 	if !entry.Subject.IsZero() {
 		m.Text += " " + entry.Subject.String()
@@ -327,6 +348,9 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 		return errForeign
 	}
 	in.events = append(in.events, Event{Kind: GroupChanged, Talk: In(id)})
+	if err := e.arrived(in.t, id); err != nil {
+		return err
+	}
 	for _, d := range dropped {
 		if d.Author == e.self.Owner {
 			if err := e.propose(in.t, id, d.Change); err != nil {
@@ -339,6 +363,9 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 
 // mayBring: a new group only from contacts; more of its log from them and from whoever is in a group with us.
 func (e *Engine) mayBring(t tx, from identity.PubKey, id group.Hash) error {
+	if from == e.self.Owner {
+		return nil // another device of ours
+	}
 	c, found, err := t.contact(from)
 	if err != nil {
 		return err
@@ -350,6 +377,7 @@ func (e *Engine) mayBring(t tx, from identity.PubKey, id group.Hash) error {
 	switch {
 	case l != nil && found && !c.Request:
 		return nil
+	case l == nil && found && t.awaited(id): // from whoever: the group's name is its log's hash
 	case l != nil || !found || !c.known():
 		return errForeign
 	}
@@ -357,6 +385,22 @@ func (e *Engine) mayBring(t tx, from identity.PubKey, id group.Hash) error {
 		return errForeign
 	}
 	return nil
+}
+
+// arrived forgets that we have asked to join, when we are in.
+func (e *Engine) arrived(t tx, id group.Hash) error {
+	if !t.awaited(id) {
+		return nil
+	}
+	g, err := e.state(t, id)
+	if err != nil {
+		return ignore(err, ErrNoGroup)
+	}
+	if _, ok := g.Member(e.self.Owner); !ok {
+		return nil
+	}
+	k := t.v.groupToken(id)
+	return t.drop(joinBucket, k[:])
 }
 
 // ask asks somebody for what we do not have of a group's log.
@@ -376,7 +420,7 @@ func (e *Engine) answerAsk(in *inbox, from identity.PubKey, c *content) error {
 	if err != nil || l == nil {
 		return errors.Join(err, errForeign)
 	}
-	if _, ok := l.Group().Member(from); !ok {
+	if _, ok := l.Group().Member(from); !ok && from != e.self.Owner {
 		return errForeign
 	}
 	return e.pushEntries(in.t, from, l.Entries(c.length))
@@ -427,6 +471,11 @@ func (e *Engine) pushGroup(t tx, id group.Hash, c *content, r ref) error {
 		}
 	}
 	return t.save(sendingBucket, k[:], s)
+}
+
+func parseSending(b []byte) (s sendingState, err error) {
+	err = json.Unmarshal(b, &s)
+	return s, err
 }
 
 func (e *Engine) shareChain(t tx, g *group.Group, chain *senderkey.Sending, s *sendingState) error {
@@ -576,7 +625,10 @@ func (e *Engine) unpark(in *inbox, what string, of []byte) error {
 		case kind == groupBody:
 			err = e.openGroup(in, from, rest)
 		default:
-			if c, perr := parseContent(rest); perr == nil {
+			if c, perr := parseContent(rest); perr != nil {
+			} else if c.kind == receiptKind {
+				err = e.receipt(in, from.Owner, c)
+			} else {
 				err = e.lateShare(in, from, c)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/skycoin/viscript/messenger/mailbox"
 	"github.com/skycoin/viscript/node/identity"
 )
 
@@ -45,6 +46,10 @@ type Contact struct {
 	Met      bool // only as a member of a group
 	Added    time.Time
 	Devices  []uint32 `json:",omitempty"` // that have written
+	// Homes are where their mailbox is, as somebody told us; their card says better.
+	Homes []mailbox.Home `json:",omitempty"`
+	// Changed is when we did something with the contact last, on any of our devices.
+	Changed time.Time
 }
 
 // known reports whether the contact's messages go to conversations.
@@ -146,8 +151,19 @@ func (t tx) checkName(k identity.PubKey, name string, found bool) error {
 	return nil
 }
 
-// accept makes somebody a contact; what a request has brought is confirmed now.
+// accept makes somebody a contact; what a request has brought is confirmed now. Our other devices hear of it.
 func (e *Engine) accept(t tx, c *Contact) error {
+	wasRequest, wasMet := c.Request, c.Met
+	c.Request, c.Met = false, false
+	if err := e.tellPerson(t, c, false); err != nil {
+		return err
+	}
+	c.Request, c.Met = wasRequest, wasMet
+	return e.accepted(t, c)
+}
+
+// accepted is accept on this device.
+func (e *Engine) accepted(t tx, c *Contact) error {
 	was := c.Request
 	c.Request, c.Met = false, false
 	if c.Added.IsZero() {
@@ -182,6 +198,9 @@ func (e *Engine) edit(k identity.PubKey, f func(t tx, c *Contact) error) error {
 		if err == nil {
 			err = f(t, &c)
 		}
+		if err == nil {
+			err = e.tellPerson(t, &c, false)
+		}
 		if err != nil {
 			return err
 		}
@@ -189,6 +208,7 @@ func (e *Engine) edit(k identity.PubKey, f func(t tx, c *Contact) error) error {
 	})
 	if err == nil {
 		e.changed(Event{Kind: ContactChanged, Talk: To(k)})
+		e.kick()
 	}
 	return err
 }
@@ -204,10 +224,11 @@ func (e *Engine) Block(k identity.PubKey) error {
 			return err
 		}
 		c.Blocked = true
-		return t.saveContact(&c)
+		return errors.Join(e.tellPerson(t, &c, false), t.saveContact(&c))
 	})
 	if err == nil {
 		e.changed(Event{Kind: ContactChanged, Talk: To(k)})
+		e.kick()
 	}
 	return err
 }
@@ -225,23 +246,32 @@ func (e *Engine) SetVerified(k identity.PubKey, yes bool) error {
 // Remove forgets a person and the conversation with them. What they write then is a request.
 func (e *Engine) Remove(k identity.PubKey) error {
 	err := e.v.update(func(t tx) error {
-		at, talk := t.v.token("contact", k[:]), t.v.talkToken(To(k))
-		err := errors.Join(t.drop(contactBucket, at[:]), t.drop(talkBucket, talk[:]))
-		c := t.Bucket([]byte(historyBucket)).Cursor()
-		for key, _ := c.Seek(talk[:]); err == nil && hasPrefix(key, talk[:]); key, _ = c.Seek(talk[:]) {
-			err = c.Delete()
+		c, _, err := t.contact(k)
+		if err == nil {
+			err = e.tellPerson(t, &c, true)
 		}
-		return err
+		return errors.Join(err, t.forget(k))
 	})
 	if err == nil {
 		e.changed(Event{Kind: ContactChanged, Talk: To(k)})
+		e.kick()
 	}
 	return err
 }
 
-// Person finds a contact by name, in either case, or by key. Errors: ErrUnknown.
+func (t tx) forget(k identity.PubKey) error {
+	at, talk := t.v.token("contact", k[:]), t.v.talkToken(To(k))
+	err := errors.Join(t.drop(contactBucket, at[:]), t.drop(talkBucket, talk[:]))
+	c := t.Bucket([]byte(historyBucket)).Cursor()
+	for key, _ := c.Seek(talk[:]); err == nil && hasPrefix(key, talk[:]); key, _ = c.Seek(talk[:]) {
+		err = c.Delete()
+	}
+	return err
+}
+
+// Person finds a contact by name, in either case, or by key or address. Errors: ErrUnknown.
 func (e *Engine) Person(s string) (identity.PubKey, error) {
-	if k, err := identity.ParseHex(s); err == nil {
+	if k, _, err := ParseAddress(s); err == nil {
 		return k, nil
 	}
 	list, err := e.Contacts()

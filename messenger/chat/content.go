@@ -61,6 +61,12 @@ const (
 	fileKind    kind = 6
 	chunkKind   kind = 7
 	wantKind    kind = 8
+	cardKind    kind = 9
+	gotKind     kind = 10
+	knockKind   kind = 11
+	copyKind    kind = 12
+	seenKind    kind = 13
+	personKind  kind = 14
 )
 
 // What a receipt says.
@@ -91,6 +97,11 @@ type content struct {
 	index   uint32
 	count   uint32
 	bytes   []byte
+	key     identity.PubKey
+	sig     identity.Sig
+	author  identity.PubKey
+	changed time.Time
+	homes   []mailbox.Home
 }
 
 func (c *content) append(dst []byte) []byte {
@@ -100,11 +111,7 @@ func (c *content) append(dst []byte) []byte {
 	case textKind:
 		dst = wire.AppendString(c.appendPlace(dst), c.text)
 	case receiptKind:
-		dst = append(append(dst, c.group[:]...), c.what)
-		dst = binary.BigEndian.AppendUint16(dst, uint16(len(c.ids)))
-		for _, id := range c.ids {
-			dst = append(dst, id[:]...)
-		}
+		dst = appendIDs(append(append(dst, c.group[:]...), c.what), c.ids)
 	case entriesKind:
 		dst = binary.BigEndian.AppendUint16(dst, uint16(len(c.entries)))
 		for _, e := range c.entries {
@@ -124,8 +131,37 @@ func (c *content) append(dst []byte) []byte {
 	case wantKind:
 		dst = binary.BigEndian.AppendUint32(append(dst, c.file[:]...), c.index)
 		dst = binary.BigEndian.AppendUint32(dst, c.count)
+	case cardKind:
+		dst = wire.AppendBytes(dst, c.bytes)
+	case gotKind:
+		dst = appendIDs(dst, c.ids)
+	case copyKind:
+		dst = wire.AppendBytes(append(dst, c.key[:]...), c.bytes)
+	case seenKind:
+		dst = append(append(append(append(dst, c.key[:]...), c.group[:]...), c.author[:]...), c.file[:]...)
+	case personKind:
+		dst = binary.BigEndian.AppendUint64(append(append(dst, c.key[:]...), c.what), uint64(c.changed.UnixMilli()))
+		dst = mailbox.AppendHomes(wire.AppendString(dst, c.text), c.homes)
+	case knockKind:
+		dst = append(append(append(dst, c.group[:]...), c.key[:]...), c.sig[:]...)
 	}
 	return dst
+}
+
+func appendIDs(dst []byte, ids []MessageID) []byte {
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(ids)))
+	for _, id := range ids {
+		dst = append(dst, id[:]...)
+	}
+	return dst
+}
+
+func readIDs(r *wire.Reader) []MessageID {
+	ids := make([]MessageID, r.Count(maxIDs, len(MessageID{})))
+	for i := range ids {
+		r.Fixed(ids[i][:])
+	}
+	return ids
 }
 
 // appendPlace appends what texts and files begin with.
@@ -152,10 +188,7 @@ func parseContent(b []byte) (*content, error) {
 	case receiptKind:
 		r.Fixed(c.group[:])
 		c.what = r.U8()
-		c.ids = make([]MessageID, r.Count(maxIDs, len(MessageID{})))
-		for i := range c.ids {
-			r.Fixed(c.ids[i][:])
-		}
+		c.ids = readIDs(r)
 		ok = ok && (c.what == deliveredReceipt || c.what == readReceipt)
 	case entriesKind:
 		c.entries = make([][]byte, r.Count(maxEntries, 2))
@@ -183,6 +216,27 @@ func parseContent(b []byte) (*content, error) {
 		r.Fixed(c.file[:])
 		c.index, c.count = r.U32(), r.U32()
 		ok = ok && c.count <= maxWant
+	case cardKind:
+		c.bytes = r.Bytes(mailbox.MaxCard)
+	case gotKind:
+		c.ids = readIDs(r)
+	case copyKind:
+		c.key, c.bytes = r.OptionalKey(), r.Bytes(maxContent)
+	case seenKind:
+		c.key = r.OptionalKey()
+		r.Fixed(c.group[:])
+		c.author = r.Key()
+		r.Fixed(c.file[:])
+	case personKind:
+		var at uint64
+		c.key, c.what, at, c.text = r.Key(), r.U8(), r.U64(), r.String(MaxName)
+		var err error
+		c.homes, err = mailbox.ReadHomes(r)
+		ok = ok && err == nil && c.what <= maxFlags && at <= maxMillis && utf8.ValidString(c.text)
+		c.changed = time.UnixMilli(int64(min(at, maxMillis)))
+	case knockKind:
+		r.Fixed(c.group[:])
+		c.key, c.sig = r.Key(), r.Sig()
 	default:
 		ok = false
 	}

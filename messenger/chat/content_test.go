@@ -2,6 +2,7 @@ package chat
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"testing"
 	"time"
@@ -23,7 +24,22 @@ func samples() []*content {
 		{kind: fileKind, id: id, time: at, seq: 1, length: 5, sum: sum, text: "a.png"},
 		{kind: chunkKind, id: id, time: at, file: id, index: 3, bytes: []byte("data")},
 		{kind: wantKind, id: id, time: at, file: id, index: 3, count: 4},
+		{kind: cardKind, id: id, time: at, bytes: []byte("card")},
+		{kind: gotKind, id: id, time: at, ids: []MessageID{{5}, {6}}},
+		{kind: copyKind, id: id, time: at, key: aKey(), bytes: []byte("content")},
+		{kind: seenKind, id: id, time: at, group: [32]byte{8}, author: aKey(), file: MessageID{4}},
+		{kind: personKind, id: id, time: at, key: aKey(), what: verifiedFlag | blockedFlag, changed: at, text: "Bob"},
+		{kind: knockKind, id: id, time: at, group: [32]byte{8}, key: aKey()},
 	}
+}
+
+// aKey is the same key each time.
+func aKey() identity.PubKey {
+	k, err := identity.FromSecret(bytes.Repeat([]byte{7}, identity.SecKeyLen))
+	if err != nil {
+		panic(err)
+	}
+	return k.Public()
 }
 
 func TestContents(t *testing.T) {
@@ -41,6 +57,14 @@ func TestContents(t *testing.T) {
 		if _, err := parseContent(append(b, 0)); err == nil {
 			t.Errorf("kind %d: a byte too many is taken", c.kind)
 		}
+	}
+	var all []byte
+	for _, c := range samples() {
+		all = c.append(all)
+	}
+	const sum = "86cc7d40031f8cd7fa792d0dc8dd04e0c63cb7a97b8a26b00b00f7783b84ef37"
+	if got := sha256.Sum256(all); hex.EncodeToString(got[:]) != sum {
+		t.Errorf("the samples have SHA-256 %x, want %s: a format has changed", got, sum)
 	}
 	const golden = "010101020300000000000000000000000000000001a3185c507b" +
 		"0000000000000000000000000000000000000000000000000000000000000000" +

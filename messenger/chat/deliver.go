@@ -19,7 +19,6 @@ const (
 	maxBatch    = 25 // contents sealed in one transaction
 	firstPause  = 100 * time.Millisecond
 	longPause   = 30 * time.Second
-	cardLife    = 24 * time.Hour // how long a list of devices is good
 )
 
 // outItem is a content that waits to be sealed for a person's devices.
@@ -69,7 +68,7 @@ func (e *Engine) deliver(ctx context.Context) {
 		if err != nil {
 			e.log.Error("reading the outbox", "err", err)
 		}
-		next := longPause
+		next := min(longPause, e.patience)
 		for _, k := range people {
 			wait, ok := e.begin(k)
 			if !ok {
@@ -101,9 +100,12 @@ func (e *Engine) deliver(ctx context.Context) {
 func (e *Engine) addressees() (list []identity.PubKey, err error) {
 	err = e.v.view(func(t tx) error {
 		seen := map[identity.PubKey]bool{}
-		for _, bucket := range []string{outBucket, wireBucket} {
+		for _, bucket := range []string{outBucket, wireBucket, keptBucket} {
 			for _, q := range t.queues(bucket) {
 				err := t.each(bucket, q[:], func(_, b []byte) (bool, error) {
+					if bucket == keptBucket && !e.due(b) {
+						return false, nil
+					}
 					if len(b) >= identity.PubKeyLen && !seen[identity.PubKey(b)] {
 						seen[identity.PubKey(b)] = true
 						list = append(list, identity.PubKey(b))
@@ -164,7 +166,7 @@ func (e *Engine) deliverTo(ctx context.Context, k identity.PubKey) error {
 		}
 		more, err := e.prepare(ctx, k)
 		if err != nil || !more {
-			return err
+			return errors.Join(err, e.again(ctx, k))
 		}
 	}
 }
@@ -176,14 +178,25 @@ func (e *Engine) flush(ctx context.Context, k identity.PubKey) error {
 		if err != nil || len(b.keys) == 0 {
 			return err
 		}
-		err = e.cfg.Post.Put(ctx, b.to, b.envelopes)
+		list, err := e.officesOf(b.to)
+		if err != nil {
+			return err
+		}
+		var at *office
+		err = e.try(ctx, list, func(o *office) error {
+			if err := e.catchUp(ctx, b.to, o, list); err != nil {
+				return err
+			}
+			at = o
+			return o.post.Put(ctx, b.to, b.envelopes)
+		})
 		if errors.Is(err, ErrNobody) {
-			err = e.checkGone(ctx, b.to, err)
+			at, err = nil, e.checkGone(ctx, b.to, err)
 		}
 		if err != nil {
 			return err
 		}
-		if err := e.left(b); err != nil {
+		if err := e.left(b, at, len(list) > 1); err != nil {
 			return err
 		}
 	}
@@ -221,8 +234,8 @@ func (e *Engine) nextPut(k identity.PubKey) (b putBatch, err error) {
 	return b, err
 }
 
-// left notes that the messenger has a batch.
-func (e *Engine) left(b putBatch) error {
+// left notes that the messenger at has a batch; nil: nobody wants it. If the device has other messengers, the envelopes are kept until it confirms.
+func (e *Engine) left(b putBatch, at *office, others bool) error {
 	var events []Event
 	err := e.v.update(func(t tx) error {
 		for i, k := range b.keys {
@@ -235,6 +248,11 @@ func (e *Engine) left(b putBatch) error {
 				return err
 			}
 			events = append(events, ev...)
+			if at != nil && others && b.refs[i] != once() {
+				if err := e.keepSent(t, b.to, at, b.envelopes[i]); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
@@ -244,8 +262,10 @@ func (e *Engine) left(b putBatch) error {
 
 // checkGone is nil if the person says that they do not have the device any more: what waits for it has no reader.
 func (e *Engine) checkGone(ctx context.Context, to mailbox.Address, why error) error {
-	at := e.v.token("devices", to.Owner[:])
-	if err := e.v.update(func(t tx) error { return t.drop(deviceBucket, at[:]) }); err != nil {
+	err := e.v.update(func(t tx) error {
+		return e.editDevices(t, to.Owner, func(l *deviceList) bool { l.At = time.Time{}; return true })
+	})
+	if err != nil {
 		return err
 	}
 	list, err := e.devices(ctx, to.Owner)
@@ -260,7 +280,7 @@ func (e *Engine) checkGone(ctx context.Context, to mailbox.Address, why error) e
 
 // mark changes a message, and tells of it.
 func (e *Engine) mark(t tx, r ref, f func(m *Message) bool) ([]Event, error) {
-	if r == (ref{}) {
+	if r.talk == (token{}) {
 		return nil, nil
 	}
 	m, changed, err := t.change(r, f)
@@ -272,48 +292,6 @@ func (e *Engine) mark(t tx, r ref, f func(m *Message) bool) ([]Event, error) {
 		return nil, err
 	}
 	return []Event{{Kind: MessageChanged, Talk: s.Talk, Message: &m}}, nil
-}
-
-// deviceList is what we know of somebody's devices.
-type deviceList struct {
-	At   time.Time
-	List []device
-}
-
-type device struct {
-	Device uint32
-	Box    []byte
-	Expiry time.Time
-}
-
-// devices are a person's, asked for when what we know is old.
-func (e *Engine) devices(ctx context.Context, k identity.PubKey) ([]device, error) {
-	var known deviceList
-	at := e.v.token("devices", k[:])
-	err := e.v.view(func(t tx) error {
-		_, err := t.load(deviceBucket, at[:], &known)
-		return err
-	})
-	now := e.now()
-	if err != nil || (len(known.List) > 0 && now.Sub(known.At) < cardLife && now.After(known.At.Add(-time.Hour))) {
-		return known.List, err
-	}
-	cards, err := e.cfg.Post.Cards(ctx, k)
-	if err != nil {
-		return nil, err
-	}
-	fresh := deviceList{At: now}
-	for _, b := range cards[:min(len(cards), mailbox.MaxDevices)] {
-		c, err := mailbox.ParseCard(b)
-		if err != nil || c.Verify(k, now) != nil {
-			continue
-		}
-		fresh.List = append(fresh.List, device{c.Device, c.Box[:], c.Expiry})
-	}
-	if len(fresh.List) == 0 {
-		return nil, ErrNobody
-	}
-	return fresh.List, e.v.update(func(t tx) error { return t.save(deviceBucket, at[:], fresh) })
 }
 
 // prepare seals the next contents for a person's devices into envelopes; false if none waits.
@@ -330,6 +308,9 @@ func (e *Engine) prepare(ctx context.Context, k identity.PubKey) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if k == e.self.Owner {
+		list = e.others(list)
+	}
 	for _, d := range list {
 		if err := e.pair(ctx, mailbox.Address{Owner: k, Device: d.Device}); err != nil {
 			return false, err
@@ -345,7 +326,7 @@ func (e *Engine) pair(ctx context.Context, with mailbox.Address) error {
 	if err := e.v.view(func(t tx) error { there = t.has(sessionBucket, k[:]); return nil }); err != nil || there {
 		return err
 	}
-	pre, err := e.cfg.Post.TakePrekey(ctx, with)
+	pre, err := e.takePrekey(ctx, with)
 	if err != nil {
 		return err
 	}
@@ -368,6 +349,11 @@ func (e *Engine) sealBatch(t tx, k identity.PubKey, q token, list []device) erro
 	})
 	if err != nil {
 		return err
+	}
+	if news, err := e.cardNews(t, k); err != nil {
+		return err
+	} else if news != nil {
+		items = append(items, outItem{to: k, bytes: news})
 	}
 	for _, d := range list {
 		if err := e.sealFor(t, mailbox.Address{Owner: k, Device: d.Device}, d.Box, items); err != nil {

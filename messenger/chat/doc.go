@@ -32,10 +32,37 @@
 //	6 file     group[32] │ seq:u64 │ reply[16] │ size:u64 │ sha256[32] │ name:string
 //	7 chunk    file[16] │ index:u32 │ bytes            file: the id of its content of type 6
 //	8 want     file[16] │ index:u32 │ count:u32        chunks of a file
+//	9 card     card:bytes                             of a device of the sender, see package mailbox
+//	10 got     list(id[16])                           envelopes that came: the first 16 bytes of their SHA-256
+//	11 knock   group[32] │ link[33] │ proof[65]       wants to join: the proof that package group describes, of a Link
+//	12 copy    key[33] │ content:bytes                of type 1 or 6, as it was said to key, or zeros and to its group
+//	13 seen    key[33] │ group[32] │ author[33] │ id[16]   read up to that message; of key and group one is zeros
+//	14 person  key[33] │ flags:u8 │ changed:u64 (ms) │ name:string │ homes   flags: 1 verified, 2 blocked, 4 request, 8 met, 16 forgotten
 //
 // Big-endian; group is zeros between two; string and bytes are u16 length and contents, list is u16 count and elements. seq counts a sender's
 // messages in a conversation from 1. Contents that do not parse, or of a type that is not known, are dropped. Types 1 and 6 come in
 // groups by kind 3; all others by kinds 1 and 2.
+//
+// # Joining by a link
+//
+// An admin's engine makes a key, writes its public half into the group's log (invite, or offer) and gives its secret half away in a Link. Who has it sends 11 to
+// the inviter, whose engine writes admit into the log, at once or when the person agrees, and sends the log. Uses and expiry are the log's; a link does not bring
+// back whom an admin has removed after it was made, unless the person agrees. Of a knock that does not hold nothing is kept.
+//
+// # Several devices
+//
+// Each device of a person has a number, ratchets, chains and mailboxes of its own under the same key, and everybody seals for each of them. A device that
+// says something, reads or changes a contact tells the others with 12, 13 and 14, which count from devices under our own key only, as do group entries
+// (3, 5) and chunks of files (7, 8); of two changes of a contact the later one holds. A new device is heard of from its card, which the messengers have;
+// the others tell the people who write to us (9). The last card of a device, of which nothing comes back, goes the same way; who gets to know it makes
+// new keys for the groups. A store is never copied: two devices with one ratchet would seal twice under one key. Use ExportDevice.
+//
+// # Several messengers
+//
+// A device has a mailbox at each of its messengers and fetches from all; its card names them, in order, and a card goes to everybody whom it writes to,
+// behind the first content, and again when it names others. Whoever writes puts at the first that answers. Where there are several, the envelope is kept until
+// its reader has said 10 (who has several messengers does); after five minutes without, or when a messenger has stopped answering and the next one gets
+// something newer, that one gets the envelope too, unaltered and in order. The ratchet opens it once.
 //
 // # On disk
 //

@@ -22,10 +22,14 @@ import (
 
 // Config is who the person is and who carries their envelopes.
 type Config struct {
-	Key    *identity.Key // required; not a node's
-	Dir    string        // required; for this person alone
-	Post   Post          // required
-	Now    func() time.Time
+	Key   *identity.Key // required; not a node's
+	Dir   string        // required; for this person alone
+	Post  Post          // the messenger where our mailbox is; required, or Posts
+	Posts []Post        // further ones, in the order in which others shall try them; at most MaxPosts with Post
+	Now   func() time.Time
+	// Dial makes the Post of a messenger where somebody else has a mailbox and we have none; it connects when it is used, and is closed if it
+	// has Close. The name comes from others: it decides what may be connected to. nil: only people at our messengers are reached.
+	Dial   func(mailbox.Home) (Post, error)
 	Log    *slog.Logger // nil: nothing is logged
 	Notify func(Event)  // called after changes, from many goroutines; must not block; nil: not
 }
@@ -42,6 +46,8 @@ const (
 	NewDevice // of a person whom we know
 	GroupChanged
 	FileProgress
+	JoinAsked     // somebody asks to join a group of ours: Engine.Asking
+	DeviceRemoved // this one: see Engine.Removed
 )
 
 // Event is a change that somebody may want to show.
@@ -54,23 +60,34 @@ type Event struct {
 
 // Engine is a person's messenger. Open makes it, Close ends it; Run does its work. Safe for concurrent use.
 type Engine struct {
-	cfg   Config
-	v     *vault
-	self  mailbox.Address
-	box   envelope.Mailbox
-	log   *slog.Logger
-	wake  chan struct{} // holds one: there is something to send
-	stock chan struct{} // holds one: a prekey was used
+	cfg  Config
+	v    *vault
+	self mailbox.Address
+	box  envelope.Mailbox
+	log  *slog.Logger
+	wake chan struct{} // holds one: there is something to send
+	own  []*office     // where our mailbox is; the list does not change
 
-	mu   sync.Mutex                 // guards the following
-	logs map[group.Hash]*group.Log  // read from the store when first needed
-	busy map[identity.PubKey]*retry // people whom something is being sent to, or was in vain
+	patience time.Duration // patience, but in tests
+
+	mu      sync.Mutex                 // guards the following
+	logs    map[group.Hash]*group.Log  // read from the store when first needed
+	busy    map[identity.PubKey]*retry // people whom something is being sent to, or was in vain
+	visited map[mailbox.Home]*office   // messengers of others, at most maxVisited
+	removed bool                       // a messenger of ours says that this device is gone
 }
 
 // Open opens the person's store, or makes it. Errors: ErrLocked, ErrKey.
 func Open(cfg Config) (*Engine, error) {
-	if cfg.Key == nil || cfg.Dir == "" || cfg.Post == nil {
+	posts := cfg.Posts
+	if cfg.Post != nil {
+		posts = append([]Post{cfg.Post}, posts...)
+	}
+	if cfg.Key == nil || cfg.Dir == "" || len(posts) == 0 || slices.Contains(posts, nil) {
 		return nil, errors.New("chat: Key, Dir and Post are needed")
+	}
+	if len(posts) > MaxPosts {
+		return nil, fmt.Errorf("chat: %d messengers; %d are allowed", len(posts), MaxPosts)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -83,8 +100,11 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, v: v, log: cfg.Log.With("part", "chat"), wake: make(chan struct{}, 1), stock: make(chan struct{}, 1),
-		logs: map[group.Hash]*group.Log{}, busy: map[identity.PubKey]*retry{},
+		cfg: cfg, v: v, log: cfg.Log.With("part", "chat"), wake: make(chan struct{}, 1), patience: patience,
+		logs: map[group.Hash]*group.Log{}, busy: map[identity.PubKey]*retry{}, visited: map[mailbox.Home]*office{},
+	}
+	for _, p := range posts {
+		e.own = append(e.own, &office{post: p, stock: make(chan struct{}, 1)})
 	}
 	if err := v.update(e.identify); err != nil {
 		return nil, errors.Join(err, v.db.Close())
@@ -120,7 +140,10 @@ func (e *Engine) identify(t tx) error {
 }
 
 // Close closes the store. Run must have returned.
-func (e *Engine) Close() error { return e.v.db.Close() }
+func (e *Engine) Close() error {
+	e.leaveAll()
+	return e.v.db.Close()
+}
 
 // Self is our mailbox: key and device.
 func (e *Engine) Self() mailbox.Address { return e.self }
@@ -146,9 +169,11 @@ func (e *Engine) kick() {
 // Run publishes, sends and receives until ctx ends; then it returns nil.
 func (e *Engine) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	wg.Go(func() { e.publish(ctx) })
+	for _, o := range e.own {
+		wg.Go(func() { e.publish(ctx, o) })
+		wg.Go(func() { e.receive(ctx, o) })
+	}
 	wg.Go(func() { e.deliver(ctx) })
-	wg.Go(func() { e.receive(ctx) })
 	wg.Wait()
 	return nil
 }
@@ -222,6 +247,9 @@ func (e *Engine) say(t tx, to Talk, c *content) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.tellOwn(t, &content{kind: copyKind, key: to.Key, bytes: c.append(nil)}); err != nil {
+		return nil, err
+	}
 	if to.IsGroup() {
 		return m, e.pushGroup(t, to.Group, c, r)
 	}
@@ -248,24 +276,15 @@ func (e *Engine) befriend(t tx, k identity.PubKey) error {
 // MarkRead says that the conversation has been read up to the message numbered n, and tells the senders.
 func (e *Engine) MarkRead(of Talk, n uint64) error {
 	err := e.v.update(func(t tx) error {
-		s, err := t.talk(of)
-		if err != nil {
+		read, err := e.markRead(t, of, n)
+		if err != nil || len(read) == 0 {
 			return err
 		}
-		n = min(n, s.Last)
+		last := read[len(read)-1]
 		bySender := map[identity.PubKey][]MessageID{}
-		for at := s.Read + 1; at <= n; at++ {
-			var m Message
-			found, err := t.load(historyBucket, ref{t.v.talkToken(of), at}.key(), &m)
-			if err != nil {
-				return err
-			}
-			if found && m.From != e.self.Owner && !m.Note {
-				bySender[m.From] = append(bySender[m.From], m.ID)
-				s.Unread = max(0, s.Unread-1)
-			}
+		for _, m := range read {
+			bySender[m.From] = append(bySender[m.From], m.ID)
 		}
-		s.Read = max(s.Read, n)
 		for k, ids := range bySender {
 			c, _, err := t.contact(k)
 			if err == nil && !c.Request && !c.Blocked {
@@ -275,13 +294,35 @@ func (e *Engine) MarkRead(of Talk, n uint64) error {
 				return err
 			}
 		}
-		return t.saveTalk(&s)
+		return e.tellOwn(t, &content{kind: seenKind, key: of.Key, group: of.Group, author: last.From, file: last.ID})
 	})
 	if err == nil {
 		e.changed(Event{Kind: ContactChanged, Talk: of})
 		e.kick()
 	}
 	return err
+}
+
+// markRead notes that a conversation has been read up to n; it returns the messages of others that had not been.
+func (e *Engine) markRead(t tx, of Talk, n uint64) (read []Message, err error) {
+	s, err := t.talk(of)
+	if err != nil {
+		return nil, err
+	}
+	n = min(n, s.Last)
+	for at := s.Read + 1; at <= n; at++ {
+		var m Message
+		found, err := t.load(historyBucket, ref{t.v.talkToken(of), at}.key(), &m)
+		if err != nil {
+			return nil, err
+		}
+		if found && m.From != e.self.Owner && !m.Note {
+			read = append(read, m)
+			s.Unread = max(0, s.Unread-1)
+		}
+	}
+	s.Read = max(s.Read, n)
+	return read, t.saveTalk(&s)
 }
 
 // pushReceipt tells a sender what has become of messages.

@@ -8,7 +8,8 @@ import (
 	"github.com/skycoin/viscript/node/identity"
 )
 
-// Post carries envelopes to mailboxes: a messenger, or something in memory. Its methods are safe for concurrent use. A request that
+// Post carries envelopes to mailboxes: a messenger, or something in memory. One that has Home() (mailbox.Home, bool) says what others call
+// it, so that our cards can name it; one that has Close is closed if Config.Dial made it. Its methods are safe for concurrent use. A request that
 // ends with an error may have been done all the same; each may be repeated.
 type Post interface {
 	// Put leaves envelopes in a mailbox, in order. They together are at most MaxPut bytes, or one. What the mailbox has already
@@ -36,7 +37,29 @@ const (
 var (
 	ErrNobody = mailbox.ErrNobody
 	ErrFull   = mailbox.ErrFull
+	ErrGone   = mailbox.ErrGone // our own device, or a card of it, was removed
 )
 
-// errStopped ends a loop whose context has ended.
-var errStopped = errors.New("chat: stopped")
+// Offline is a Post that reaches nobody: for an engine that is not run.
+type Offline struct{}
+
+// ErrOffline is what Offline says.
+var ErrOffline = errors.New("chat: no messenger is reached from here")
+
+// Put implements Post, as the others.
+func (Offline) Put(context.Context, mailbox.Address, [][]byte) error { return ErrOffline }
+
+// Fetch implements Post.
+func (Offline) Fetch(context.Context, uint32) ([]mailbox.Letter, error) { return nil, ErrOffline }
+
+// Ack implements Post.
+func (Offline) Ack(context.Context, uint32, []mailbox.ID) error { return ErrOffline }
+
+// Publish implements Post.
+func (Offline) Publish(context.Context, mailbox.Bundle) (int, error) { return 0, ErrOffline }
+
+// Cards implements Post.
+func (Offline) Cards(context.Context, identity.PubKey) ([][]byte, error) { return nil, ErrOffline }
+
+// TakePrekey implements Post.
+func (Offline) TakePrekey(context.Context, mailbox.Address) ([]byte, error) { return nil, ErrOffline }

@@ -23,7 +23,21 @@ type memory struct {
 	cards   map[mailbox.Address][]byte
 	prekeys map[mailbox.Address][][]byte // the last one is number 0
 	again   bool                         // every Put is done twice, and Ack forgets the first time
+	home    mailbox.Home                 // zero: it has no name
 }
+
+// named gives a messenger a name, so that cards tell of it.
+func (m *memory) named(t *testing.T, hostPort string) *memory {
+	t.Helper()
+	key, err := identity.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.home = mailbox.Home{Key: key.Public(), HostPort: hostPort}
+	return m
+}
+
+func (p *memoryPost) Home() (mailbox.Home, bool) { return p.m.home, p.m.home != mailbox.Home{} }
 
 func newMemory() *memory {
 	return &memory{changed: make(chan struct{}), boxes: map[mailbox.Address][]mailbox.Letter{},
@@ -47,6 +61,12 @@ func (m *memory) setDown(down bool) {
 	m.down = down
 }
 
+// gone: the device's card is its last. The caller holds mu.
+func (m *memory) gone(a mailbox.Address) bool {
+	c, err := mailbox.ParseCard(m.cards[a])
+	return err == nil && c.Gone()
+}
+
 // of is the messenger as one person sees it.
 func (m *memory) of(k identity.PubKey) Post { return &memoryPost{m, k} }
 
@@ -57,7 +77,7 @@ type memoryPost struct {
 
 func (p *memoryPost) Put(_ context.Context, to mailbox.Address, envelopes [][]byte) error {
 	return p.m.use(func() error {
-		if p.m.cards[to] == nil {
+		if p.m.cards[to] == nil || p.m.gone(to) {
 			return ErrNobody
 		}
 		sum := 0
@@ -80,6 +100,9 @@ func (p *memoryPost) Fetch(ctx context.Context, device uint32) (list []mailbox.L
 	for {
 		var changed chan struct{}
 		err = p.m.use(func() error {
+			if p.m.gone(mailbox.Address{Owner: p.k, Device: device}) {
+				return ErrGone
+			}
 			box := p.m.boxes[mailbox.Address{Owner: p.k, Device: device}]
 			list, changed = slices.Clone(box[:min(len(box), 25)]), p.m.changed
 			return nil
@@ -108,10 +131,23 @@ func (p *memoryPost) Ack(_ context.Context, device uint32, ids []mailbox.ID) err
 func (p *memoryPost) Publish(_ context.Context, b mailbox.Bundle) (left int, err error) {
 	err = p.m.use(func() error {
 		c, err := mailbox.ParseCard(b.Card)
-		if err != nil || c.Verify(p.k, time.Now()) != nil {
+		a := mailbox.Address{Owner: p.k, Device: c.Device}
+		if err != nil {
+			return err
+		}
+		if p.m.gone(a) {
+			return ErrGone
+		}
+		if err := c.Verify(p.k, time.Now()); errors.Is(err, ErrGone) {
+			p.m.cards[a] = b.Card
+			delete(p.m.boxes, a)
+			delete(p.m.prekeys, a)
+			close(p.m.changed)
+			p.m.changed = make(chan struct{})
+			return nil
+		} else if err != nil {
 			return errors.New("not a card")
 		}
-		a := mailbox.Address{Owner: p.k, Device: c.Device}
 		p.m.cards[a] = b.Card
 		list := p.m.prekeys[a]
 		if len(list) > 0 {
@@ -161,6 +197,9 @@ type person struct {
 	key  *identity.Key
 	dir  string
 	post Post
+	more []Post
+	dial func(mailbox.Home) (Post, error)
+	wait time.Duration // 0: the engine's patience
 	stop func()
 }
 
@@ -170,7 +209,16 @@ func newPerson(t *testing.T, m *memory) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{t: t, key: key, dir: t.TempDir(), post: m.of(key.Public())}
+	return newDevice(t, key, m)
+}
+
+// newDevice is a device of a person, with mailboxes at some messengers.
+func newDevice(t *testing.T, key *identity.Key, ms ...*memory) *person {
+	t.Helper()
+	p := &person{t: t, key: key, dir: t.TempDir(), post: ms[0].of(key.Public())}
+	for _, m := range ms[1:] {
+		p.more = append(p.more, m.of(key.Public()))
+	}
 	p.start()
 	t.Cleanup(func() { p.stop() })
 	return p
@@ -181,9 +229,12 @@ func (p *person) me() identity.PubKey { return p.key.Public() }
 // start opens and runs the engine; stop ends it and may be called again.
 func (p *person) start() {
 	p.t.Helper()
-	e, err := Open(Config{Key: p.key, Dir: p.dir, Post: p.post})
+	e, err := Open(Config{Key: p.key, Dir: p.dir, Post: p.post, Posts: p.more, Dial: p.dial})
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	if p.wait > 0 {
+		e.patience = p.wait
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -5,18 +5,20 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/skycoin/viscript/messenger/mailbox"
 	"github.com/skycoin/viscript/node/identity"
 )
 
-// receive fetches and reads envelopes until ctx ends.
-func (e *Engine) receive(ctx context.Context) {
+// receive fetches and reads envelopes at a messenger until ctx ends.
+func (e *Engine) receive(ctx context.Context, o *office) {
 	pause := firstPause
 	for ctx.Err() == nil {
-		letters, err := e.cfg.Post.Fetch(ctx, e.self.Device)
+		letters, err := o.post.Fetch(ctx, e.self.Device)
+		e.report(ctx, o, err)
 		if err == nil {
-			err = e.read(ctx, letters)
+			err = e.read(ctx, o, letters)
 		}
 		if err == nil {
 			pause = firstPause
@@ -36,6 +38,7 @@ type inbox struct {
 	requests int // unknown people who have written; -1: not counted yet
 	events   []Event
 	receipts map[receiptFor][]MessageID
+	got      map[identity.PubKey][]MessageID // envelopes to confirm
 }
 
 type receiptFor struct {
@@ -44,15 +47,15 @@ type receiptFor struct {
 }
 
 // read takes in a batch and then lets the messenger delete it. After a crash in between the batch comes again and does nothing.
-func (e *Engine) read(ctx context.Context, letters []mailbox.Letter) error {
+func (e *Engine) read(ctx context.Context, o *office, letters []mailbox.Letter) error {
 	if len(letters) == 0 {
 		return nil
 	}
 	var in *inbox
 	err := e.v.update(func(t tx) error {
-		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}}
+		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}, got: map[identity.PubKey][]MessageID{}}
 		for _, l := range letters {
-			err := e.open(in, l.Envelope)
+			err := e.open(in, l)
 			if errors.Is(err, errForeign) {
 				e.log.Debug("an envelope is dropped", "bytes", len(l.Envelope))
 			} else if err != nil {
@@ -64,7 +67,7 @@ func (e *Engine) read(ctx context.Context, letters []mailbox.Letter) error {
 				return err
 			}
 		}
-		return nil
+		return e.confirm(in)
 	})
 	if err != nil {
 		e.forgetLogs()
@@ -76,18 +79,22 @@ func (e *Engine) read(ctx context.Context, letters []mailbox.Letter) error {
 	for i, l := range letters {
 		ids[i] = l.ID
 	}
-	return e.cfg.Post.Ack(ctx, e.self.Device, ids)
+	return o.post.Ack(ctx, e.self.Device, ids)
 }
 
 // open reads one envelope. Errors: errForeign; others are of the store.
-func (e *Engine) open(in *inbox, sealed []byte) error {
-	body, err := e.box.Open(sealed)
+func (e *Engine) open(in *inbox, l mailbox.Letter) error {
+	body, err := e.box.Open(l.Envelope)
 	if err != nil {
 		return errForeign
 	}
 	kind, from, rest, err := parseBody(body)
-	if err != nil || from.Owner == e.self.Owner {
+	if err != nil {
 		return errForeign
+	}
+	if from.Owner == e.self.Owner {
+		in.got[from.Owner] = append(in.got[from.Owner], MessageID(l.ID[:]))
+		return e.openOwn(in, from, kind, rest)
 	}
 	p, found, err := in.t.contact(from.Owner)
 	if err != nil {
@@ -96,17 +103,18 @@ func (e *Engine) open(in *inbox, sealed []byte) error {
 	if p.Blocked {
 		return nil
 	}
+	var wanted func(text []byte) error
 	if !found {
-		if full, err := in.full(); err != nil || full {
-			return err
-		}
+		wanted = func(text []byte) error { return e.fromStranger(in, from.Owner, text) }
+	} else {
+		in.got[from.Owner] = append(in.got[from.Owner], MessageID(l.ID[:]))
 	}
 	if kind == groupBody {
 		return e.openGroup(in, from, rest)
 	}
 	var text []byte
 	if kind == openingBody {
-		text, err = e.meet(in.t, from, rest)
+		text, err = e.meet(in.t, from, rest, wanted)
 	} else {
 		text, err = e.unseal(in.t, from, rest)
 	}
@@ -118,6 +126,27 @@ func (e *Engine) open(in *inbox, sealed []byte) error {
 		return errForeign
 	}
 	return e.apply(in, from, c)
+}
+
+// fromStranger is nil for the first content of somebody unknown that we take: a text or a file while there is room for requests, or a
+// knock with an invitation that holds. Of all others nothing is kept, not even a ratchet.
+func (e *Engine) fromStranger(in *inbox, from identity.PubKey, text []byte) error {
+	c, err := parseContent(text)
+	if err != nil {
+		return errForeign
+	}
+	switch {
+	case c.kind == knockKind:
+		if _, _, err := e.checkKnock(in.t, from, c); err != nil {
+			return errForeign
+		}
+		return nil
+	case (c.kind == textKind || c.kind == fileKind) && !(Talk{Group: c.group}).IsGroup():
+		if full, err := in.full(); err != nil || !full {
+			return err
+		}
+	}
+	return errForeign
 }
 
 // full: so many unknown people have written that no others may. They are counted once in a batch.
@@ -156,6 +185,12 @@ func (e *Engine) apply(in *inbox, from mailbox.Address, c *content) error {
 		return e.takeChunk(in, from.Owner, c)
 	case wantKind:
 		return e.giveChunks(in, from.Owner, c)
+	case cardKind:
+		return e.takeCard(in, from.Owner, c)
+	case gotKind:
+		return e.takeGot(in, from, c)
+	case knockKind:
+		return e.takeKnock(in, from.Owner, c)
 	}
 	return errForeign
 }
@@ -175,7 +210,7 @@ func (e *Engine) hear(in *inbox, from mailbox.Address, talk Talk, c *content) er
 	}
 	m := &Message{ID: c.id, From: from.Owner, Time: c.time, At: e.now(), Reply: c.reply, Gap: s.gap(from, c.seq)}
 	if c.kind == fileKind {
-		m.File = &File{Name: c.text, Size: c.length, Sum: c.sum}
+		m.File = &File{Name: cleanFileName(c.text), Size: c.length, Sum: c.sum}
 	} else {
 		m.Text = c.text
 	}
@@ -216,6 +251,9 @@ func (e *Engine) meetContact(in *inbox, from mailbox.Address, talk Talk, s *talk
 	case stranger && talk.IsGroup():
 		p.Met = true
 	case stranger:
+		if full, err := in.full(); err != nil || full {
+			return p, errors.Join(err, errForeign)
+		}
 		p.Request, p.Met = true, false
 		if in.requests >= 0 {
 			in.requests++
@@ -231,6 +269,16 @@ func (e *Engine) meetContact(in *inbox, from mailbox.Address, talk Talk, s *talk
 		p.Added = e.now()
 	}
 	if fresh {
+		err := e.editDevices(in.t, from.Owner, func(l *deviceList) bool {
+			unknown := len(l.List) > 0 && !has(l.List, from.Device)
+			if unknown {
+				l.At = time.Time{} // ask for its card before we write
+			}
+			return unknown
+		})
+		if err != nil {
+			return p, err
+		}
 		if len(p.Devices) > 0 && p.known() {
 			in.events = append(in.events, Event{Kind: NewDevice, Talk: To(from.Owner)})
 			p.Verified = false
@@ -255,6 +303,11 @@ func (e *Engine) receipt(in *inbox, from identity.PubKey, c *content) error {
 		if err != nil {
 			return err
 		}
+		if !found {
+			if err := e.early(in.t, from, c, id); err != nil {
+				return err
+			}
+		}
 		if !found || r.talk != k {
 			continue
 		}
@@ -265,6 +318,20 @@ func (e *Engine) receipt(in *inbox, from identity.PubKey, c *content) error {
 		in.events = append(in.events, events...)
 	}
 	return nil
+}
+
+// early keeps a receipt for a message that another device of ours has written, until its copy is here.
+func (e *Engine) early(t tx, from identity.PubKey, c *content, id MessageID) error {
+	if others, err := e.hasOthers(t); err != nil || !others {
+		return err
+	}
+	if p, found, err := t.contact(from); err != nil || !found || p.Request {
+		return err
+	}
+	one := *c
+	one.ids = []MessageID{id}
+	body := appendBody(nil, ratchetBody, mailbox.Address{Owner: from, Device: 1})
+	return e.park(t, "receipt", id[:], append(body, one.append(nil)...))
 }
 
 // heard notes that somebody has a message of ours, or has read it.

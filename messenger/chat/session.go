@@ -134,8 +134,8 @@ func (e *Engine) unseal(t tx, from mailbox.Address, message []byte) ([]byte, err
 	return nil, errForeign
 }
 
-// meet opens what came with an opening: of a ratchet that we have, or of a new one.
-func (e *Engine) meet(t tx, from mailbox.Address, rest []byte) ([]byte, error) {
+// meet opens what came with an opening: of a ratchet that we have, or of a new one, which is kept only if wanted (nil: always) says nil to the text.
+func (e *Engine) meet(t tx, from mailbox.Address, rest []byte, wanted func([]byte) error) ([]byte, error) {
 	if len(rest) < prekey.OpeningLen+ratchet.Overhead {
 		return nil, errForeign
 	}
@@ -158,6 +158,11 @@ func (e *Engine) meet(t tx, from mailbox.Address, rest []byte) ([]byte, error) {
 	text, err := r.Open(nil, message, bound(from, e.self))
 	if err != nil {
 		return nil, errForeign
+	}
+	if wanted != nil {
+		if err := wanted(text); err != nil {
+			return nil, err
+		}
 	}
 	if err := e.spend(t, opening, id); err != nil {
 		return nil, err
@@ -200,10 +205,7 @@ func (e *Engine) spend(t tx, opening []byte, id [32]byte) error {
 	if err != nil {
 		return errForeign
 	}
-	select {
-	case e.stock <- struct{}{}:
-	default:
-	}
+	e.restock()
 	if number != 0 {
 		return t.drop(prekeyBucket, prekeyKey(number))
 	}

@@ -20,12 +20,12 @@ const (
 	publishPause = time.Second // after a failure; doubles to publishEvery
 )
 
-// publish keeps our card and prekeys at the messenger, until ctx ends.
-func (e *Engine) publish(ctx context.Context) {
+// publish keeps our card and prekeys at a messenger, until ctx ends.
+func (e *Engine) publish(ctx context.Context, o *office) {
 	pause := publishPause
 	for ctx.Err() == nil {
 		wait := publishEvery
-		if err := e.publishOnce(ctx); err != nil {
+		if err := e.publishOnce(ctx, o); err != nil {
 			e.log.Debug("publishing prekeys", "err", err)
 			wait, pause = pause, min(2*pause, time.Minute)
 		} else {
@@ -33,20 +33,38 @@ func (e *Engine) publish(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-e.stock:
+		case <-o.stock:
 			sleep(ctx, publishPause) // openings come together
 		case <-time.After(wait):
 		}
 	}
 }
 
-// publishOnce leaves card and prekey 0, and prekeys with numbers until there are enough.
-func (e *Engine) publishOnce(ctx context.Context) error {
+// restock wakes the publishers.
+func (e *Engine) restock() {
+	for _, o := range e.own {
+		select {
+		case o.stock <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// publishOnce leaves card and prekey 0, and prekeys with numbers until there are enough: each number at one messenger only.
+func (e *Engine) publishOnce(ctx context.Context, o *office) error {
+	homes := len(e.Homes())
 	b, err := e.bundle(0)
 	if err != nil {
 		return err
 	}
-	left, err := e.cfg.Post.Publish(ctx, b)
+	left, err := o.post.Publish(ctx, b)
+	e.report(ctx, o, err)
+	if err == nil && len(e.Homes()) > homes {
+		e.restock() // with a card that names this messenger too
+	}
+	if err == nil {
+		err = errors.Join(e.publishGone(ctx, o), e.meetOwn(ctx, o))
+	}
 	if err != nil || left >= stockLow {
 		return err
 	}
@@ -54,7 +72,7 @@ func (e *Engine) publishOnce(ctx context.Context) error {
 		if b, err = e.bundle(min(missing, mailbox.MaxPrekeys-1)); err != nil {
 			return err
 		}
-		if _, err = e.cfg.Post.Publish(ctx, b); err != nil {
+		if _, err = o.post.Publish(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -64,10 +82,7 @@ func (e *Engine) publishOnce(ctx context.Context) error {
 // bundle makes our card and n prekeys with numbers; prekey 0 is renewed when it is due. The secrets are on disk before anybody sees the keys.
 func (e *Engine) bundle(n int) (b mailbox.Bundle, err error) {
 	now := e.now()
-	card := mailbox.Card{Device: e.self.Device, Issued: now, Expiry: now.Add(prekeyLife)}
-	copy(card.Box[:], e.box.Box().Bytes())
-	card = card.Sign(e.cfg.Key)
-	b.Card = card.Append(nil)
+	b.Card = e.card(now)
 	err = e.v.update(func(t tx) error {
 		zero, err := e.zero(t, now)
 		if err != nil {
@@ -86,6 +101,14 @@ func (e *Engine) bundle(n int) (b mailbox.Bundle, err error) {
 		return errors.Join(err, e.sweep(t, now))
 	})
 	return b, err
+}
+
+// card is what we say of this device.
+func (e *Engine) card(now time.Time) []byte {
+	c := mailbox.Card{Device: e.self.Device, Issued: now, Expiry: now.Add(prekeyLife), Homes: e.Homes()}
+	copy(c.Box[:], e.box.Box().Bytes())
+	c = c.Sign(e.cfg.Key)
+	return c.Append(nil)
 }
 
 // number takes n numbers for prekeys; they begin at 1.

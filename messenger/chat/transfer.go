@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/skycoin/viscript/messenger/chat/group"
 	"github.com/skycoin/viscript/node/identity"
@@ -77,6 +78,21 @@ func (e *Engine) SendFile(to Talk, name string, r io.Reader) (id MessageID, err 
 	e.changed(Event{Kind: MessageAdded, Talk: to, Message: m})
 	e.kick()
 	return id, nil
+}
+
+// cleanFileName is what is kept of a name that somebody else has given: no folder, nothing that is not visible or turns the direction of text.
+func cleanFileName(s string) string {
+	s = s[strings.LastIndexAny(s, `/\`)+1:]
+	s = strings.TrimLeft(group.Visible(s), ". ")
+	s = strings.TrimRight(s, " .")
+	for len(s) > MaxFileName {
+		_, n := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-n]
+	}
+	if s == "" {
+		return "file"
+	}
+	return s
 }
 
 // keep reads a file into the store.
@@ -165,7 +181,7 @@ func (e *Engine) FetchFile(talk Talk, from identity.PubKey, id MessageID) error 
 		if found {
 			_, err = t.load(historyBucket, r.key(), &m)
 		}
-		if err != nil || m.File == nil || r.talk != t.v.talkToken(talk) || from == e.self.Owner {
+		if err != nil || m.File == nil || r.talk != t.v.talkToken(talk) {
 			return errors.Join(err, ErrFile)
 		}
 		k := t.v.fileToken(from, id)
@@ -173,6 +189,9 @@ func (e *Engine) FetchFile(talk Talk, from identity.PubKey, id MessageID) error 
 		there, err := t.load(fileBucket, k[:], &s)
 		if err != nil || s.Done {
 			return err
+		}
+		if others, err := e.hasOthers(t); from == e.self.Owner && !others { // of a file of ours another device may have it
+			return errors.Join(err, ErrFile)
 		}
 		if !there {
 			if err := t.fileRoom(m.File.Size); err != nil {
@@ -245,7 +264,7 @@ func (e *Engine) giveChunks(in *inbox, from identity.PubKey, c *content) error {
 	k := in.t.v.fileToken(e.self.Owner, c.file)
 	var s fileState
 	found, err := in.t.load(fileBucket, k[:], &s)
-	if err != nil || !found || uint64(c.index)+uint64(c.count) > uint64(s.File.chunks()) || c.count > wantAhead {
+	if err != nil || !found || !s.Done || uint64(c.index)+uint64(c.count) > uint64(s.File.chunks()) || c.count > wantAhead {
 		return errors.Join(err, errForeign)
 	}
 	if ok, err := e.mayFetch(in.t, from, s.Talk); err != nil || !ok {
@@ -275,8 +294,8 @@ func (e *Engine) mayFetch(t tx, from identity.PubKey, talk Talk) (bool, error) {
 	if waiting > maxWant {
 		return false, nil
 	}
-	if !talk.IsGroup() {
-		return talk.Key == from, nil
+	if !talk.IsGroup() || from == e.self.Owner {
+		return talk.Key == from || from == e.self.Owner, nil
 	}
 	g, err := e.state(t, group.Hash(talk.Group))
 	if err != nil {

@@ -39,21 +39,25 @@ type Letter struct {
 }
 
 const (
-	cardVersion = 1
+	cardVersion = 1 // without homes
+	homeVersion = 2 // with at least one
 	cardTag     = "viscript mailbox card"
 	cardSigned  = 1 + 4 + 8 + 8 + envelope.KeyLen
-	// CardLen is the length of a card in bytes.
+	// CardLen is the length of a card without homes in bytes, MaxCard that of the longest one.
 	CardLen = cardSigned + identity.SigLen
+	MaxCard = CardLen + 2 + MaxHomes*(identity.PubKeyLen+2+MaxHostPort)
 	// MaxCardLife is how far ahead a card may expire.
 	MaxCardLife = 90 * 24 * time.Hour
 )
 
-// Card is what a device says of itself, signed by its owner: the key that envelopes to it are sealed to.
+// Card is what a device says of itself, signed by its owner: the key that envelopes to it are sealed to, and at which messengers it
+// fetches them. A card that expires when it is issued says that the device is gone.
 type Card struct {
 	Device uint32
 	Issued time.Time // whole seconds; of two cards of a device the later one holds
 	Expiry time.Time // whole seconds
 	Box    [envelope.KeyLen]byte
+	Homes  []Home // at most MaxHomes, in the order in which they are tried; none: where the card was found
 	sig    identity.Sig
 }
 
@@ -64,25 +68,42 @@ func (c Card) Sign(owner *identity.Key) Card {
 	return c
 }
 
-// Append appends the card, CardLen bytes.
+// Gone reports whether the card is the device's last.
+func (c *Card) Gone() bool { return !c.Expiry.After(c.Issued) }
+
+// Append appends the card, CardLen to MaxCard bytes.
 func (c *Card) Append(dst []byte) []byte { return append(c.appendSigned(dst), c.sig[:]...) }
 
 func (c *Card) appendSigned(dst []byte) []byte {
-	dst = binary.BigEndian.AppendUint32(append(dst, cardVersion), c.Device)
+	version := byte(cardVersion)
+	if len(c.Homes) > 0 {
+		version = homeVersion
+	}
+	dst = binary.BigEndian.AppendUint32(append(dst, version), c.Device)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(c.Issued.Unix()))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(c.Expiry.Unix()))
-	return append(dst, c.Box[:]...)
+	dst = append(dst, c.Box[:]...)
+	if version == homeVersion {
+		dst = AppendHomes(dst, c.Homes)
+	}
+	return dst
 }
 
 // ParseCard reads a card, all of b. It is nobody's until Verify has said whose.
 func ParseCard(b []byte) (Card, error) {
-	if len(b) != CardLen || b[0] != cardVersion {
+	if len(b) < CardLen || len(b) > MaxCard || b[0] < cardVersion || b[0] > homeVersion {
 		return Card{}, wire.ErrMalformed
 	}
 	r := wire.NewReader(b[1:])
 	c := Card{Device: r.U32()}
 	issued, expiry := r.U64(), r.U64()
 	r.Fixed(c.Box[:])
+	if b[0] == homeVersion {
+		var err error
+		if c.Homes, err = ReadHomes(r); err != nil || len(c.Homes) == 0 {
+			return Card{}, wire.ErrMalformed
+		}
+	}
 	c.sig = r.Sig()
 	if r.Done() != nil || c.Device == 0 || issued > 1<<40 || expiry > 1<<40 {
 		return Card{}, wire.ErrMalformed
@@ -91,10 +112,13 @@ func ParseCard(b []byte) (Card, error) {
 	return c, nil
 }
 
-// Verify reports whether owner signed the card and it is valid now.
+// Verify reports whether owner signed the card and it is valid now. ErrGone: it is the device's last.
 func (c *Card) Verify(owner identity.PubKey, now time.Time) error {
 	if owner.Verify(cardTag, c.appendSigned(nil), c.sig) != nil {
 		return prekey.ErrSignature
+	}
+	if c.Gone() {
+		return ErrGone
 	}
 	if !now.Before(c.Expiry) || c.Expiry.Sub(now) > MaxCardLife+24*time.Hour {
 		return prekey.ErrExpired
@@ -104,7 +128,7 @@ func (c *Card) Verify(owner identity.PubKey, now time.Time) error {
 
 // Device is what somebody gets who wants to write to a device for the first time.
 type Device struct {
-	Card   []byte // CardLen bytes
+	Card   []byte
 	Prekey []byte // prekey.Len bytes
 }
 

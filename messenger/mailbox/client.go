@@ -60,6 +60,21 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// Addr is where the server listens, as it was given.
+func (c *Client) Addr() string { return c.own.addr.HostPort }
+
+// Home is the server: where it listens, and its key once that is known.
+func (c *Client) Home() (Home, bool) {
+	a := c.own.addr
+	if a.Key.IsZero() {
+		var ok bool
+		if a.Key, ok = c.own.pins.Lookup(a.HostPort); !ok {
+			return Home{}, false
+		}
+	}
+	return Home{a.Key, a.HostPort}, true
+}
+
 // Connected reports whether the last request reached the server.
 func (c *Client) Connected() bool { return c.own.up() }
 
@@ -123,7 +138,7 @@ func (c *Client) Cards(ctx context.Context, owner identity.PubKey) ([][]byte, er
 	if err != nil {
 		return nil, err
 	}
-	return parseList(b, MaxDevices, CardLen)
+	return parseList(b, MaxDevices, MaxCard)
 }
 
 // TakePrekey implements chat.Post.
@@ -175,6 +190,8 @@ func explain(err error) error {
 		return ErrNobody
 	case control.CodeQuota:
 		return ErrFull
+	case control.CodeStale:
+		return ErrGone
 	}
 	return err
 }

@@ -25,11 +25,16 @@
 // connection under the owner's key is the owner's word. Publish replaces the device's card unless it is older than the one that is there,
 // and prekey 0, and adds the others; left is how many with a number are there. Take gives one with a number, which is gone then, as long as there
 // are any. A list is u16 count and elements. Failures: code 8, nobody has this mailbox; code 6, it is full, or too much comes from
-// the sender's network: later; code 1, what is no card, prekey or envelope.
+// the sender's network: later; code 15, the device is gone (requests 2 and 4); code 1, what is no card, prekey or envelope.
 //
-//	card = version:u8 = 1 │ device:u32 │ issued:u64 │ expiry:u64 (Unix seconds) │ box[1216] │ signature[65]
+//	card = version:u8 │ device:u32 │ issued:u64 │ expiry:u64 (Unix seconds) │ box[1216] │ homes │ signature[65]
 //
-// The signature is package identity's, of the owner, under the tag "viscript mailbox card", over all before it. An envelope
+//	version 1   no homes: the device's mailbox is where the card was found
+//	version 2   homes = u16 count, 1 to 4, and for each the messenger's key[33] │ string HOST:PORT; each key once
+//
+// Homes are the messengers at which the device fetches, in the order in which others try them. A card that expires when it was issued, or before,
+// is the last one: the device is gone, its prekeys and letters are deleted, no card replaces it, and put answers that nobody is there. The
+// signature is package identity's, of the owner, under the tag "viscript mailbox card", over all before it. An envelope
 // is as package envelope says, a prekey as package prekey.
 //
 // # What is held

@@ -224,6 +224,7 @@ func newClient(t *testing.T, s *Server, key *identity.Key) *Client {
 
 func FuzzCard(f *testing.F) {
 	f.Add(bundleOf(f, newKey(f), 3, 0).Card)
+	f.Add(Card{Device: 3, Issued: time.Unix(5, 0), Expiry: time.Unix(9, 0), Homes: homesOf(f, 2)}.Sign(newKey(f)).append())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, err := ParseCard(b); err == nil && !bytes.Equal(c.Append(nil), b) {
 			t.Error("a card is written in another way than it was read")

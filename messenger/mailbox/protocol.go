@@ -95,7 +95,7 @@ func (b Bundle) append(dst []byte) []byte {
 
 func parseBundle(b []byte) (q Bundle, err error) {
 	r := wire.NewReader(b)
-	q.Card, q.Prekeys = r.Bytes(CardLen), readList(r, MaxPrekeys, prekey.Len)
+	q.Card, q.Prekeys = r.Bytes(MaxCard), readList(r, MaxPrekeys, prekey.Len)
 	return q, r.Done()
 }
 

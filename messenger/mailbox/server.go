@@ -137,6 +137,8 @@ func refusal(err error) error {
 		return control.Errorf(control.CodeUnknownKey, "nobody has this mailbox")
 	case errors.Is(err, ErrFull):
 		return control.Errorf(control.CodeQuota, "full")
+	case errors.Is(err, ErrGone):
+		return control.Errorf(control.CodeStale, "the device was removed")
 	case errors.Is(err, errBundle):
 		return control.Errorf(control.CodeBadRequest, "not a card with prekeys")
 	}

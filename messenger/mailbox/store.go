@@ -106,7 +106,7 @@ func (s *store) put(to Address, envelopes [][]byte, now time.Time) error {
 	at := to.append(nil)
 	err := s.db.Batch(func(t *bbolt.Tx) error {
 		added = 0
-		if t.Bucket([]byte(cardBucket)).Get(at) == nil {
+		if card := t.Bucket([]byte(cardBucket)).Get(at); card == nil || isGone(card) {
 			return ErrNobody
 		}
 		letters, size := readUsage(t.Bucket([]byte(usageBucket)).Get(at))
@@ -170,10 +170,13 @@ func (s *store) fetch(a Address) (list [][]byte, wait <-chan struct{}, err error
 	c := s.wait(a)
 	at, sum := a.append(nil), 0
 	err = s.db.View(func(t *bbolt.Tx) error {
-		if t.Bucket([]byte(cardBucket)).Get(at) == nil {
+		if card := t.Bucket([]byte(cardBucket)).Get(at); card == nil || isGone(card) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			delete(s.waiting, a) // so that there are never more than mailboxes
+			if card != nil {
+				return ErrGone
+			}
 			return ErrNobody
 		}
 		cur := t.Bucket([]byte(letterBucket)).Cursor()
@@ -250,10 +253,15 @@ func drop(t *bbolt.Tx, at []byte, id ID) (size uint64, err error) {
 // errBundle: a card or a prekey that is not the owner's, or not valid.
 var errBundle = errors.New("mailbox: not a card with prekeys of this owner")
 
-// publish takes in a device's card and prekeys; it returns how many prekeys with a number there are.
+// publish takes in a device's card and prekeys; it returns how many prekeys with a number there are. Errors: ErrGone, ErrFull.
 func (s *store) publish(owner identity.PubKey, b Bundle, now time.Time) (left int, err error) {
 	card, err := ParseCard(b.Card)
-	if err != nil || card.Verify(owner, now) != nil {
+	if err != nil {
+		return 0, errBundle
+	}
+	if err := card.Verify(owner, now); errors.Is(err, ErrGone) {
+		return 0, s.retire(Address{owner, card.Device}, b.Card)
+	} else if err != nil {
 		return 0, errBundle
 	}
 	numbers := make([]uint32, len(b.Prekeys))
@@ -274,6 +282,9 @@ func (s *store) publish(owner identity.PubKey, b Bundle, now time.Time) (left in
 				return err
 			}
 			grew = 1
+		}
+		if isGone(cards.Get(at)) {
+			return ErrGone
 		}
 		if old, err := ParseCard(cards.Get(at)); err != nil || !old.Issued.After(card.Issued) {
 			if err := cards.Put(at, b.Card); err != nil {
@@ -302,6 +313,79 @@ func (s *store) publish(owner identity.PubKey, b Bundle, now time.Time) (left in
 	defer s.mu.Unlock()
 	s.owners += grew
 	return left, nil
+}
+
+// isGone reports whether a kept card says that the device is gone.
+func isGone(card []byte) bool {
+	const issued = 1 + 4
+	return len(card) >= CardLen && binary.BigEndian.Uint64(card[issued+8:]) <= binary.BigEndian.Uint64(card[issued:])
+}
+
+// retire keeps a device's last card, which nothing replaces, and deletes all else of it.
+func (s *store) retire(a Address, card []byte) error {
+	at := a.append(nil)
+	grew := 0
+	err := s.db.Update(func(t *bbolt.Tx) error {
+		cards := t.Bucket([]byte(cardBucket))
+		if cards.Get(at) == nil {
+			if err := s.room(t, a.Owner); err != nil {
+				return err
+			}
+			grew = 1
+		}
+		if isGone(cards.Get(at)) {
+			return nil
+		}
+		return errors.Join(cards.Put(at, card), dropPrekeys(t, at))
+	})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.owners += grew
+	if c := s.waiting[a]; c != nil {
+		close(c)
+		delete(s.waiting, a)
+	}
+	s.mu.Unlock()
+	for more := true; more && err == nil; {
+		more, err = s.dropLetters(at)
+	}
+	return err
+}
+
+// dropLetters deletes some letters of a mailbox; more reports whether there may be others.
+func (s *store) dropLetters(at []byte) (more bool, err error) {
+	var freed uint64
+	err = s.db.Update(func(t *bbolt.Tx) error {
+		freed = 0
+		var ids []ID
+		c := t.Bucket([]byte(idBucket)).Cursor()
+		for k, _ := c.Seek(at); bytes.HasPrefix(k, at) && len(ids) < sweepCount; k, _ = c.Next() {
+			ids = append(ids, ID(k[len(at):]))
+		}
+		more = len(ids) == sweepCount
+		for _, id := range ids {
+			n, err := drop(t, at, id)
+			if err != nil {
+				return err
+			}
+			freed += n
+		}
+		return nil
+	})
+	if err == nil {
+		s.free(freed)
+	}
+	return more, err
+}
+
+func dropPrekeys(t *bbolt.Tx, at []byte) (err error) {
+	c := t.Bucket([]byte(preBucket)).Cursor()
+	for k, _ := c.Seek(at); bytes.HasPrefix(k, at); k, _ = c.Seek(at) {
+		err = errors.Join(err, c.Delete())
+	}
+	return err
 }
 
 // room: whether there is room for another device of owner.
@@ -409,11 +493,7 @@ func sweepCards(t *bbolt.Tx, now time.Time) (gone int, err error) {
 		return nil
 	})
 	for _, at := range old {
-		err = errors.Join(err, t.Bucket([]byte(cardBucket)).Delete(at), t.Bucket([]byte(usageBucket)).Delete(at))
-		c := t.Bucket([]byte(preBucket)).Cursor()
-		for k, _ := c.Seek(at); bytes.HasPrefix(k, at); k, _ = c.Seek(at) {
-			err = errors.Join(err, c.Delete())
-		}
+		err = errors.Join(err, t.Bucket([]byte(cardBucket)).Delete(at), t.Bucket([]byte(usageBucket)).Delete(at), dropPrekeys(t, at))
 	}
 	return len(old), err
 }

@@ -25,6 +25,10 @@
 //	revoke   subject                    by an admin: the link is void
 //	join     subject, proof             by whoever has the link's secret half: proof is its signature,
 //	                                    under "viscript invitation", over group ‖ author
+//	offer    subject, expiry, uses      by an admin: an invitation with which nobody joins unless an admin admits them
+//	admit    subject, proof             by an admin: a member, by a link of either kind; proof is over group ‖ subject
+//
+// Kinds are numbered from 1 in this order. The time that invitations are measured by is the latest of an admin's entries.
 //
 // The last admin neither leaves nor is removed or demoted while there are other members. A removal, a leave or a demotion
 // is where senders begin a new epoch; Epoch counts removals and leaves.

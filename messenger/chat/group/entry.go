@@ -46,13 +46,15 @@ const (
 	Invite
 	Revoke
 	Join
+	Offer
+	Admit
 )
 
 var kindNames = [...]string{Create: "create", Add: "add", Remove: "remove", Leave: "leave", Promote: "promote",
-	Demote: "demote", Rename: "rename", Invite: "invite", Revoke: "revoke", Join: "join"}
+	Demote: "demote", Rename: "rename", Invite: "invite", Revoke: "revoke", Join: "join", Offer: "offer", Admit: "admit"}
 
 func (k Kind) String() string {
-	if k >= Create && k <= Join {
+	if k >= Create && k <= Admit {
 		return kindNames[k]
 	}
 	return fmt.Sprintf("kind %d", uint8(k))
@@ -152,16 +154,16 @@ func (c *Change) checkForm() error {
 	switch c.Kind {
 	case Create, Rename:
 		name = true
-	case Add, Remove, Promote, Demote, Revoke, Join:
+	case Add, Remove, Promote, Demote, Revoke, Join, Admit:
 		subject = true
-	case Invite:
+	case Invite, Offer:
 		subject, invitation = true, true
 	case Leave:
 	default:
 		return ErrForm
 	}
 	if subject == c.Subject.IsZero() || name == (c.Name == "") || invitation == c.Expiry.IsZero() ||
-		invitation == (c.Uses == 0) || c.Uses > MaxUses || (c.Kind == Join) == (c.Proof == identity.Sig{}) {
+		invitation == (c.Uses == 0) || c.Uses > MaxUses || (c.Kind == Join || c.Kind == Admit) == (c.Proof == identity.Sig{}) {
 		return ErrForm
 	}
 	return nil

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/skycoin/viscript/node/identity"
 )
@@ -36,6 +38,41 @@ func (m Member) Admin() bool { return m.admin > 0 }
 type link struct {
 	expiry time.Time
 	uses   uint32
+	ask    bool // an Offer
+	author identity.PubKey
+}
+
+// Link is an invitation that can still be used, as the log says.
+type Link struct {
+	Key    identity.PubKey // the public half of its secret
+	Author identity.PubKey // who made it
+	Expiry time.Time
+	Uses   uint32 // that are left
+	Ask    bool   // an admin lets people in; otherwise the secret does
+}
+
+// Links are the invitations that can be used now, by key.
+func (g *Group) Links(now time.Time) (list []Link) {
+	for k, l := range g.links {
+		if now.Before(l.expiry) && g.time.Before(l.expiry) {
+			list = append(list, Link{k, l.author, l.expiry, l.uses, l.ask})
+		}
+	}
+	slices.SortFunc(list, func(a, b Link) int { return slices.Compare(a.Key[:], b.Key[:]) })
+	return list
+}
+
+// CheckInvitation reports whether proof is that of the link for who, and the link can be used now.
+func (g *Group) CheckInvitation(key, who identity.PubKey, proof identity.Sig, now time.Time) (Link, error) {
+	l, ok := g.links[key]
+	if !ok || !now.Before(l.expiry) || !g.time.Before(l.expiry) || !g.proven(key, who, proof) {
+		return Link{}, ErrInvited
+	}
+	return Link{key, l.author, l.expiry, l.uses, l.ask}, nil
+}
+
+func (g *Group) proven(key, who identity.PubKey, proof identity.Sig) bool {
+	return key.Verify(invitationTag, append(g.id[:], who[:]...), proof) == nil
 }
 
 // Group is the state after an entry. It is a value that does not change: Apply returns another one.
@@ -50,9 +87,9 @@ type Group struct {
 	links   map[identity.PubKey]link
 }
 
-// ID, Name and Epoch are what they say; Epoch changes when somebody has gone.
+// ID, Name and Epoch are what they say; Name is visible text, Epoch changes when somebody has gone.
 func (g *Group) ID() Hash      { return g.id }
-func (g *Group) Name() string  { return g.name }
+func (g *Group) Name() string  { return Visible(g.name) }
 func (g *Group) Epoch() uint64 { return g.epoch }
 
 // Len is how many entries the log has.
@@ -75,6 +112,16 @@ func (g *Group) Members() []Member {
 		}
 		return slices.Compare(a.Key[:], b.Key[:])
 	})
+}
+
+// Visible is a name as it can be shown: what is no visible character, or turns the direction of text, is U+FFFD.
+func Visible(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, name)
 }
 
 // New begins a group with author as its admin.
@@ -151,8 +198,8 @@ func (g *Group) Apply(e *Entry) (*Group, error) {
 		id: g.id, name: g.name, next: g.next + 1, head: e.Hash(), time: g.time, epoch: g.epoch,
 		members: maps.Clone(g.members), links: maps.Clone(g.links),
 	}
-	if e.Time.After(next.time) {
-		next.time = e.Time
+	if g.members[e.Author].Admin() && e.Time.After(next.time) {
+		next.time = e.Time // that of others would let them end every invitation
 	}
 	if err := next.change(e); err != nil {
 		return nil, err
@@ -190,8 +237,10 @@ func (g *Group) change(e *Entry) error {
 		return g.setAdmin(subject, e)
 	case Rename:
 		g.name = e.Name
-	case Invite:
+	case Invite, Offer:
 		return g.invite(e)
+	case Admit:
+		return g.admit(e)
 	case Revoke:
 		if _, ok := g.links[e.Subject]; !ok {
 			return ErrSubject
@@ -257,24 +306,39 @@ func (g *Group) invite(e *Entry) error {
 	if len(g.links) >= MaxLinks {
 		return ErrFull
 	}
-	g.links[e.Subject] = link{e.Expiry, e.Uses}
+	g.links[e.Subject] = link{e.Expiry, e.Uses, e.Kind == Offer, e.Author}
 	return nil
 }
 
-// join lets the author in who has the secret half of a link. Times are those of entries, which never go
+// join lets the author in who has the secret half of a link. Times are those of admins' entries, which never go
 // back: whoever joins cannot make an invitation younger than the newest entry says.
 func (g *Group) join(e *Entry) error {
 	l, ok := g.links[e.Subject]
-	if !ok || !g.time.Before(l.expiry) || e.Subject.Verify(invitationTag, append(g.id[:], e.Author[:]...), e.Proof) != nil {
+	if !ok || l.ask || !g.time.Before(l.expiry) || !g.proven(e.Subject, e.Author, e.Proof) {
 		return ErrInvited
 	}
+	return g.use(e, e.Subject, l)
+}
+
+// admit lets in whom a link's proof is for.
+func (g *Group) admit(e *Entry) error {
+	for k, l := range g.links {
+		if g.time.Before(l.expiry) && g.proven(k, e.Subject, e.Proof) {
+			return g.use(e, k, l)
+		}
+	}
+	return ErrInvited
+}
+
+// use adds somebody by a link.
+func (g *Group) use(e *Entry, key identity.PubKey, l link) error {
 	if err := g.add(e); err != nil {
 		return err
 	}
 	if l.uses--; l.uses == 0 {
-		delete(g.links, e.Subject)
+		delete(g.links, key)
 	} else {
-		g.links[e.Subject] = l
+		g.links[key] = l
 	}
 	return nil
 }

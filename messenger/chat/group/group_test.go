@@ -137,6 +137,71 @@ func TestInvitation(t *testing.T) {
 	w.refuse(carol, join(carol, link), ErrInvited) // expired, though the joiner says it is early
 }
 
+// TestOffer: with an offer nobody gets in by themselves; admins admit as often as it says.
+func TestOffer(t *testing.T) {
+	alice, bob, carol, dave, link := newKey(t), newKey(t), newKey(t), newKey(t), newKey(t)
+	w := newWorld(t, alice)
+	id := w.log.Group().ID()
+	admit := func(who, with *identity.Key) Change {
+		return Change{Kind: Admit, Subject: who.Public(), Proof: Invitation(with, id, who.Public())}
+	}
+	w.refuse(alice, admit(bob, link), ErrInvited)
+	w.do(alice, Change{Kind: Offer, Subject: link.Public(), Expiry: now.Add(time.Hour), Uses: 2})
+	w.refuse(bob, Change{Kind: Join, Subject: link.Public(), Proof: Invitation(link, id, bob.Public())}, ErrInvited)
+	w.refuse(bob, admit(bob, link), ErrRights)
+	w.refuse(alice, admit(bob, bob), ErrInvited)
+	w.do(alice, admit(bob, link))
+	w.refuse(bob, admit(carol, link), ErrRights)
+	w.refuse(alice, admit(bob, link), ErrSubject)
+	if l := w.log.Group().Links(now); len(l) != 1 || l[0].Uses != 1 || !l[0].Ask || l[0].Author != alice.Public() {
+		t.Errorf("links %+v", l)
+	}
+	if len(w.log.Group().Links(now.Add(time.Hour))) != 0 {
+		t.Error("a link that has expired is listed")
+	}
+	g := w.log.Group()
+	if _, err := g.CheckInvitation(link.Public(), carol.Public(), Invitation(link, id, carol.Public()), now); err != nil {
+		t.Error(err)
+	}
+	if _, err := g.CheckInvitation(link.Public(), carol.Public(), Invitation(link, id, dave.Public()), now); !errors.Is(err, ErrInvited) {
+		t.Errorf("somebody else's proof: %v", err)
+	}
+	w.do(alice, admit(carol, link))
+	w.refuse(alice, admit(dave, link), ErrInvited) // used up
+	// Whoever is no admin does not move the time on.
+	w.do(alice, Change{Kind: Offer, Subject: link.Public(), Expiry: now.Add(time.Hour), Uses: 2})
+	late, err := w.log.Group().Propose(bob, Change{Kind: Leave}, now.Add(100*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.log.Add(late); err != nil {
+		t.Fatal(err)
+	}
+	w.do(alice, admit(dave, link))
+}
+
+// TestDemoted: who was demoted does nothing any more; two admins who demote each other at once end with one of them.
+func TestDemoted(t *testing.T) {
+	alice, bob, carol := newKey(t), newKey(t), newKey(t)
+	w := newWorld(t, alice)
+	w.do(alice, about(Add, bob))
+	w.do(alice, about(Promote, bob))
+	a, b := w.clone(), w.clone()
+	a.do(alice, about(Demote, bob))
+	b.do(bob, about(Demote, alice))
+	if _, err := a.log.Merge(b.log.Entries(0)); err != nil {
+		t.Fatal(err)
+	}
+	if dropped, err := b.log.Merge(a.log.Entries(0)); err != nil || len(dropped) != 1 {
+		t.Fatalf("%d dropped, %v", len(dropped), err)
+	}
+	if a.log.Group().Head() != b.log.Group().Head() {
+		t.Fatal("they do not agree")
+	}
+	b.refuse(bob, about(Add, carol), ErrRights)
+	a.do(alice, about(Promote, bob))
+}
+
 func TestForged(t *testing.T) {
 	alice, bob := newKey(t), newKey(t)
 	w := newWorld(t, alice)
@@ -265,6 +330,7 @@ func FuzzEntry(f *testing.F) {
 	w := newWorld(f, alice)
 	f.Add(w.log.Entries(0)[0].Append(nil))
 	f.Add(w.propose(alice, about(Add, bob)).Append(nil))
+	f.Add(w.propose(alice, Change{Kind: Admit, Subject: bob.Public(), Proof: Invitation(alice, w.log.Group().ID(), bob.Public())}).Append(nil))
 	f.Add(w.propose(alice, Change{Kind: Invite, Subject: bob.Public(), Expiry: now, Uses: 3}).Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := ParseEntry(b)
