@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/command"
 	"github.com/skycoin/viscript/viscript/desktop"
 )
 
@@ -18,6 +19,7 @@ import (
 type eventFeed struct {
 	op   *signal.Operator
 	ends map[signal.ID]time.Time // when an app ended by itself, so that its next start is news
+	told command.AppNotices
 }
 
 func newEventFeed(op *signal.Operator) *eventFeed {
@@ -71,6 +73,10 @@ func (f *eventFeed) notice(e signal.Event) (n desktop.Notice, ok bool) {
 	case "orphaned":
 		n.Title, n.Level = app+" has lost its keeper", desktop.Warning
 	case "app": // what it says itself
+		if text, ok := f.told.Of(e); ok {
+			n.Title, n.Text = app, text
+			return n, true
+		}
 		text, ok := strings.CutPrefix(e.Text, routeEvent)
 		n.Title, n.Text = app+": a route changed", text
 		return n, ok
