@@ -88,7 +88,7 @@ func (d *demo) texts(t *testing.T, id, with string, want ...string) {
 // TestChat: two people as processes talk through a messenger, which is killed in between, as one of them is.
 func TestChat(t *testing.T) {
 	d := startPeople(t)
-	post, ann, ben := d.one(t, "messenger"), d.one(t, "chat ann"), d.one(t, "chat ben")
+	post, ann, ben := d.one(t, "viscript messenger"), d.one(t, "chat ann"), d.one(t, "chat ben")
 	annKey, benKey := strings.TrimSpace(d.ok(t, "tell", ann, "key")), strings.TrimSpace(d.ok(t, "tell", ben, "key"))
 	d.ok(t, "tell", ann, "add", benKey, "Ben")
 	d.ok(t, "tell", ann, "msg", "Ben", "hello", "Ben")

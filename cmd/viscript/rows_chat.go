@@ -52,11 +52,12 @@ func (p *chatRoom) commands() []signal.Command {
 		{"remove", "GROUP KEY|NAME", "remove somebody from a group: they read nothing newer", 2, 2, p.member(group.Remove)},
 		{"promote", "GROUP KEY|NAME", "make a member an admin", 2, 2, p.member(group.Promote)},
 		{"leave", "GROUP", "leave a group", 1, 1, p.leave},
+		{"names", "", "the names that WHO may be", 0, 0, p.knownNames},
 		{"key", "", "our public key, to give to others", 0, 0, func([]string) (any, error) { return p.e.Self().Owner.String(), nil }},
 	} {
 		list = append(list, signal.Command{Name: c.name, Args: c.args, Help: c.help, Run: c.call})
 	}
-	return list
+	return offerWords(list)
 }
 
 func (c chatCommand) call(_ context.Context, args []string) (any, error) {
@@ -163,6 +164,7 @@ func (p *chatRoom) chat(args []string) (any, error) {
 	for _, m := range list {
 		rows = append(rows, p.row(m, names))
 	}
+	p.tell.read(t)
 	if len(list) > 0 {
 		err = p.e.MarkRead(t, list[len(list)-1].N)
 	}
