@@ -21,6 +21,9 @@ type Options struct {
 	// Commands are what an operator may tell the program. At most 256; one without a name
 	// (64 bytes), without Run, or of a name taken is left out and logged.
 	Commands []Command
+	// Private: what the program is told is nobody else's business. The arguments of its commands are left out of the record of
+	// who did what and of the history of prompts.
+	Private bool
 	// OnShutdown cleans up when the server asks the program to end. The server hears that it
 	// is done when it returns; ctx ends at the server's deadline. It is not called when the
 	// program ends for another reason, and at most once.

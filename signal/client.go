@@ -164,7 +164,7 @@ func (c *Client) registration(proof []byte) RegisterParams {
 	c.mu.Unlock()
 	r := RegisterParams{
 		Proof: proof, Name: c.options.Name, Pid: os.Getpid(),
-		Commands: c.options.Commands, Ready: ready, Library: library,
+		Commands: c.options.Commands, Ready: ready, Private: c.options.Private, Library: library,
 	}
 	if frame, err := request(1, MethodRegister, r); err != nil || len(frame) > MaxGreeting {
 		r.Commands = nil

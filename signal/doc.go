@@ -61,7 +61,7 @@
 //	                                            <--     {protocol: 1, nonce: Ns, proof: Ps}
 //	  checks Ps, else closes
 //	  register {proof: Pc, name, pid, ready,    -->
-//	            commands, library}
+//	            commands, library, private?}
 //	                                            <--     {id, app}
 //	  ready, status, event, log                 -->
 //	                                            <--     ping, top, commands, command, shutdown
@@ -88,13 +88,18 @@
 //	event  {kind, text, fields?, dropped?}      64 bytes, 1 KiB, any JSON of 32 KiB
 //	log    {line, dropped?}                     4 KiB
 //
-// dropped counts what a full queue lost since the one before. The server cuts what is too long.
+// dropped counts what a full queue lost since the one before. The server cuts what is too long. An event of kind "notice" is
+// shown to people at the prompt and in the window; its text and fields are not written to the disk.
+//
+// Commands with word: true are words of the console, at most 16 of one app: `NAME ARGS` does there what `tell ID NAME ARGS` does,
+// unless the console has a word of that name, which stays its own. names is a command of the app that answers with what the first
+// argument may be, a list of strings; argument number rest is all that follows in the line, as it was typed. private: true keeps the arguments of all its commands out of the server's records.
 //
 // # What a process is asked
 //
 //	ping                                  {}
 //	top                                   {goroutines, heap_bytes, ...} see Top; all optional
-//	commands                              {commands: [{name, args?, help}]}
+//	commands                              {commands: [{name, args?, help, word?, names?, rest?}]}
 //	command  {name, args, timeout_ms?}    {result: any JSON}; 30 s unless timeout_ms says
 //	shutdown {timeout_ms?, reason?}       {} when the clean-up is done, or code 12 when it
 //	                                      failed; 10 s unless timeout_ms says. Then the

@@ -87,6 +87,9 @@ const (
 	MaxOutput     = 32 << 10 // bytes of data in one MethodOutput
 	MaxCommands   = 256      // commands of one app
 	MaxCommandDoc = 1 << 10  // bytes of a command's Args and of its Help
+	MaxWords      = 16       // commands of one app that are words of the console
+	MaxWordRest   = 8        // highest Rest of such a command
+	MaxWordDoc    = 160      // bytes of such a command's Args and of its Help in App.Words
 )
 
 // HelloParams opens the registration of a process. Nonce is NonceLen random bytes.
@@ -111,6 +114,7 @@ type RegisterParams struct {
 	Pid      int       `json:"pid"`
 	Commands []Command `json:"commands,omitempty"`
 	Ready    bool      `json:"ready"`             // false: MethodReady follows
+	Private  bool      `json:"private,omitempty"` // Options.Private
 	Library  string    `json:"library,omitempty"` // who speaks, for diagnosis: "go/1"
 }
 
@@ -124,6 +128,10 @@ type RegisterResult struct {
 type StatusParams struct {
 	Text string `json:"text"`
 }
+
+// EventNotice is the Kind of an event that people are to be told at the prompt and in the window. Its text and fields are shown
+// and passed on, and not written to the disk.
+const EventNotice = "notice"
 
 // EventParams is an event of the app's own. Fields is any JSON value or absent. Dropped counts
 // the events lost since the one before because the queue was full.

@@ -78,8 +78,10 @@ type App struct {
 	Group      string     `json:"group,omitempty"`       // as in its StartRequest
 	Member     string     `json:"member,omitempty"`
 	Health     Health     `json:"health,omitempty"`
-	Down       bool       `json:"down,omitempty"`   // it was stopped by request and stays down
-	Limits     string     `json:"limits,omitempty"` // in words: which limits hold, and by what
+	Down       bool       `json:"down,omitempty"`    // it was stopped by request and stays down
+	Limits     string     `json:"limits,omitempty"`  // in words: which limits hold, and by what
+	Words      []Command  `json:"words,omitempty"`   // commands it offers as words of the console, at most MaxWords; while it is registered
+	Private    bool       `json:"private,omitempty"` // what it is told is not to be recorded
 }
 
 // Health is what the health probe of an app last found; empty: none, or not known yet.
@@ -173,6 +175,14 @@ type Command struct {
 	Name string `json:"name"`
 	Args string `json:"args,omitempty"` // how to write the arguments, for help
 	Help string `json:"help"`
+	// Word offers the command as a word of the console, `NAME ARGS` in place of `tell ID NAME ARGS`: at most MaxWords of one
+	// app, of lower-case letters, digits, - and _, beginning with a letter. The console's own words are never replaced.
+	Word bool `json:"word,omitempty"`
+	// Names is another command of the app, which takes no arguments and answers with a list of strings: what the first
+	// argument of this one may be, for completion. Empty: not known.
+	Names string `json:"names,omitempty"`
+	// Rest, where it is not 0: of a line typed with the word, this argument, counted from 1, is all that follows, as it was typed.
+	Rest int `json:"rest,omitempty"`
 	// Run answers with any value that encodes as JSON; a string is shown as it is, a struct or slice
 	// as a table. It is called on its own goroutine; ctx ends at the caller's deadline.
 	Run func(ctx context.Context, args []string) (any, error) `json:"-"`

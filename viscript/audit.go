@@ -1,6 +1,7 @@
 package viscript
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +38,8 @@ type Audit struct {
 	log       *slog.Logger
 	now       func() time.Time
 
+	apps func(context.Context) ([]signal.App, error)
+
 	mu     sync.Mutex // guards the following, and the order of lines
 	file   *os.File   // nil: to be opened
 	size   int64
@@ -55,14 +58,15 @@ type AuditEntry struct {
 	TookMS  int64     `json:"took_ms"`
 }
 
-// OpenAudit opens the record in dir. Close it when the daemon has ended.
-func OpenAudit(dir string, log *slog.Logger) (*Audit, error) {
+// OpenAudit opens the record in dir. Close it when the daemon has ended. apps lists the apps there are: a word of one is recorded as
+// what it tells the app, and without arguments where the app wants that; nil: there are none.
+func OpenAudit(dir string, apps func(context.Context) ([]signal.App, error), log *slog.Logger) (*Audit, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	a := &Audit{
 		path: filepath.Join(dir, auditName), old: filepath.Join(dir, auditOld),
-		table: command.New(), log: log, now: time.Now,
+		table: command.New(), log: log, now: time.Now, apps: apps,
 	}
 	return a, a.openLocked() // nobody else has it yet
 }
@@ -76,17 +80,56 @@ func (a *Audit) Operator(who signal.Credentials, method string, params json.RawM
 	if method == signal.MethodExec {
 		e.Via = "exec"
 	}
-	words := asked(method, params)
-	if words == nil || method == signal.MethodExec && !a.table.Changes(words) {
+	words := a.asked(method, params)
+	told, private := a.told(words)
+	if words == nil || method == signal.MethodExec && told == nil && !a.table.Changes(words) {
 		return nil
 	}
 	finish := a.begin(e, words)
-	return func(result any, err error) { finish(outcome(result, err)) }
+	return func(result any, err error) {
+		if private && err != nil {
+			err = errPrivate
+		}
+		finish(outcome(result, err))
+	}
+}
+
+// errPrivate stands for an app's explanation that is not to be recorded.
+var errPrivate = errors.New("the app refused it")
+
+// told is what a line tells an app, nil if nothing, without what is not to be recorded.
+func (a *Audit) told(words []string) (as []string, private bool) {
+	if a.apps == nil {
+		return nil, false
+	}
+	if as, private = a.table.Told(a.known(), words); private {
+		as = append(slices.Clone(as[:min(3, len(as))]), command.Hidden)
+	}
+	return as, private
+}
+
+// knownTime bounds how long the table of apps is waited for; it is in this process.
+const knownTime = time.Second
+
+func (a *Audit) known() []signal.App {
+	if a.apps == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), knownTime)
+	defer cancel()
+	all, err := a.apps(ctx)
+	if err != nil {
+		return nil
+	}
+	return all
 }
 
 // Command records a line run by this process: via says for whom. nil when it changes nothing.
 func (a *Audit) Command(via string, words []string) func(code int) {
-	if a == nil || !a.table.Changes(words) {
+	if a == nil {
+		return nil
+	}
+	if told, _ := a.told(words); told == nil && !a.table.Changes(words) {
 		return nil
 	}
 	finish := a.begin(AuditEntry{Via: via, UID: os.Getuid(), Pid: os.Getpid()}, words)
@@ -98,6 +141,9 @@ func (a *Audit) begin(e AuditEntry, words []string) func(result string) {
 	e.Time = a.now()
 	if e.Pid > 0 {
 		e.Exe, _ = os.Readlink("/proc/" + strconv.Itoa(e.Pid) + "/exe") // it may be gone already
+	}
+	if told, _ := a.told(words); told != nil {
+		words = told
 	}
 	e.Command = cut(command.Redact(words))
 	return func(result string) {
@@ -115,7 +161,7 @@ func cut(text string) string {
 }
 
 // asked is a request as a line, nil for those that only look.
-func asked(method string, params json.RawMessage) []string {
+func (a *Audit) asked(method string, params json.RawMessage) []string {
 	switch method {
 	case signal.MethodTermNew:
 		var p signal.TermNew
@@ -141,7 +187,7 @@ func asked(method string, params json.RawMessage) []string {
 	switch method {
 	case signal.MethodExec:
 		if p.Line != "" {
-			words, _ := command.Split(p.Line) // what cannot be split is refused
+			words, _ := a.table.Line(a.known(), p.Line) // what cannot be split is refused
 			return words
 		}
 		return p.Args

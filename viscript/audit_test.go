@@ -2,6 +2,7 @@ package viscript
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/command"
 )
 
 // entries reads the record of a state folder.
@@ -33,7 +35,7 @@ func entries(t *testing.T, path string) []AuditEntry {
 
 func TestAuditOperator(t *testing.T) {
 	dir := t.TempDir()
-	a, err := OpenAudit(dir, nil)
+	a, err := OpenAudit(dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +99,7 @@ func TestAuditOperator(t *testing.T) {
 
 func TestAuditRotates(t *testing.T) {
 	dir := t.TempDir()
-	a, err := OpenAudit(dir, nil)
+	a, err := OpenAudit(dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +124,7 @@ func TestAuditSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	a, err := OpenAudit(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	a, err := OpenAudit(dir, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +153,7 @@ func TestAuditSurvives(t *testing.T) {
 		t.Errorf("after the folder was mended: %+v", got)
 	}
 	a.Close()
-	if _, err := OpenAudit(filepath.Join(dir, "none"), nil); err == nil {
+	if _, err := OpenAudit(filepath.Join(dir, "none"), nil, nil); err == nil {
 		t.Error("a record in no folder was opened")
 	}
 	if f := (*Audit)(nil).Command("prompt", []string{"quit"}); f != nil {
@@ -168,8 +170,48 @@ func TestAuditOfTerminals(t *testing.T) {
 		{signal.MethodTermText, `{"id":"t1"}`, ""},
 		{signal.MethodWindow, `{"name":"gui"}`, "window"},
 	} {
-		if got := strings.Join(asked(c.method, json.RawMessage(c.params)), " "); got != c.want {
+		if got := strings.Join((&Audit{table: command.New()}).asked(c.method, json.RawMessage(c.params)), " "); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.method, c.params, got, c.want)
+		}
+	}
+}
+
+// TestAuditOfWhatAppsAreTold: a word of an app is recorded as what it tells, and nothing of what an app wants kept private.
+func TestAuditOfWhatAppsAreTold(t *testing.T) {
+	dir := t.TempDir()
+	words := []signal.Command{{Name: "msg", Word: true, Rest: 2}}
+	list := func(context.Context) ([]signal.App, error) {
+		return []signal.App{
+			{ID: 4, App: "chat", Member: "ann", State: signal.Ready, Words: words, Private: true},
+			{ID: 5, App: "node", State: signal.Ready},
+		}, nil
+	}
+	a, err := OpenAudit(dir, list, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	exec := func(line string, err error) {
+		p, _ := json.Marshal(signal.ExecRequest{Line: line})
+		if done := a.Operator(signal.Credentials{}, signal.MethodExec, p); done != nil {
+			done(signal.ExecResult{}, err)
+		}
+	}
+	exec("msg Ben don't tell anybody", nil)
+	exec("tell ann msg Ben 'the secret'", errors.New("no person Ben"))
+	exec("tell node log-level debug", nil)
+	exec("inbox", nil) // nobody's word
+	p, _ := json.Marshal(signal.TellParams{ID: 4, Args: []string{"add", "key", "Ben"}})
+	a.Operator(signal.Credentials{}, signal.MethodAppTell, p)(nil, errors.New("Ben is taken"))
+	a.Command("prompt", []string{"msg@ann", "Ben", "the secret"})(0)
+	want := []string{"tell 4 msg '***' ok", "tell ann msg '***' error: the app refused it", "tell node log-level debug ok", "tell 4 add '***' error: the app refused it", "tell 4 msg '***' ok"}
+	got := entries(t, filepath.Join(dir, auditName))
+	if len(got) != len(want) {
+		t.Fatalf("%+v", got)
+	}
+	for i, e := range got {
+		if e.Command+" "+e.Result != want[i] {
+			t.Errorf("%s %s, want %s", e.Command, e.Result, want[i])
 		}
 	}
 }

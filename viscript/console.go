@@ -129,7 +129,7 @@ func (c *Console) exec(ctx context.Context, r signal.ExecRequest, stdout, stderr
 	words := r.Args
 	if r.Line != "" {
 		var err error
-		if words, err = command.Split(r.Line); err != nil {
+		if words, err = c.table.Line(c.apps(ctx), r.Line); err != nil {
 			fmt.Fprintf(stderr, "error: %v\n", err)
 			return command.Usage
 		}
@@ -156,6 +156,31 @@ func (c *Console) exec(ctx context.Context, r signal.ExecRequest, stdout, stderr
 		finish(code)
 	}
 	return code
+}
+
+// apps are those of the table; none where it does not answer soon.
+func (c *Console) apps(ctx context.Context) []signal.App {
+	ctx, cancel := context.WithTimeout(ctx, completeWait)
+	defer cancel()
+	all, err := c.env.Host.List(ctx)
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+// lasting says whether a line may be kept on the disk: it is a command of ours, and not what an app is told that wants that kept
+// private.
+func (c *Console) lasting(ctx context.Context, line string) bool {
+	words, err := command.Split(line)
+	if err != nil {
+		words = strings.Fields(line)
+	}
+	if len(words) == 0 || c.table.Lookup(words[0]) == nil {
+		return false
+	}
+	_, private := c.table.Told(c.apps(ctx), words)
+	return !private
 }
 
 // completions are the words that the last one of line could become, and where that begins.

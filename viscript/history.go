@@ -83,9 +83,9 @@ func (h *History) add(line string) bool {
 	return true
 }
 
-// Add keeps line, in the file too.
-func (h *History) Add(line string) error {
-	if !h.add(line) || h.path == "" {
+// Add keeps line, in the file too if it is to last.
+func (h *History) Add(line string, lasting bool) error {
+	if !h.add(line) || h.path == "" || !lasting {
 		return nil
 	}
 	f, err := os.OpenFile(h.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)

@@ -1,6 +1,7 @@
 package viscript
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{"one", "one", "", " secret", "two", "a\x1bb", "bad\xff", strings.Repeat("x", maxHistoryLine+1), "日本", "one"} {
-		if err := h.Add(line); err != nil {
+		if err := h.Add(line, true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,7 +65,22 @@ func TestHistoryUnreadable(t *testing.T) {
 	}
 	h.add("works all the same")
 	NewEditor(h).Key(Key{Code: KeyUp})
-	if h, err := OpenHistory(""); err != nil || h.Add("x") != nil || len(h.lines) != 1 {
+	if h, err := OpenHistory(""); err != nil || h.Add("x", true) != nil || len(h.lines) != 1 {
 		t.Error("a history without a file does not work")
+	}
+}
+
+// TestHistoryLasts: what is not to last is there for the arrow keys, and not on the disk.
+func TestHistoryLasts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history")
+	h, err := OpenHistory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(h.Add("la", true), h.Add("msg Ben the secret", false), h.Add("ru 1", true)); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "la\nru 1\n" || len(h.lines) != 3 {
+		t.Errorf("%q, %v; %q", text, err, h.lines)
 	}
 }

@@ -22,6 +22,7 @@ func (c *Console) Run(ctx context.Context) {
 		work.Go(func() { c.watch.run(ctx) })
 	}
 	known := command.NewNames(c.env.Host)
+	var told command.AppNotices
 	since := uint64(0)
 	latest := func(e signal.Event) error { since = max(since, e.Seq); return nil }
 	if err := c.env.Host.Events(ctx, 0, false, latest); err != nil && ctx.Err() == nil {
@@ -30,7 +31,12 @@ func (c *Console) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := c.env.Host.Events(ctx, since, true, func(e signal.Event) error {
 			since = max(since, e.Seq)
-			if line := notice(e, known.Of(ctx, e)); line != "" {
+			name := known.Of(ctx, e)
+			line := notice(e, name)
+			if text, ok := told.Of(e); ok {
+				line = term.Clean(fmt.Sprintf("app %d (%s): %s", e.ID, name, text))
+			}
+			if line != "" {
 				c.notices.Line(line)
 			}
 			return nil

@@ -41,10 +41,16 @@ type offer struct {
 func (c *Console) suggest(ctx context.Context, before string) (int, []suggestion) {
 	from, words := c.completions(ctx, before)
 	out := make([]suggestion, 0, len(words))
+	var offered map[string]string
+	if from == 0 {
+		offered = c.table.WordHelp(c.apps(ctx))
+	}
 	for _, w := range words {
 		s := suggestion{text: w}
 		if k := c.table.Lookup(w); k != nil && from == 0 {
 			s.help = k.Help
+		} else if from == 0 {
+			s.help = offered[w]
 		}
 		out = append(out, s)
 	}

@@ -171,7 +171,7 @@ func (s *session) accept(ctx context.Context, input <-chan []byte) bool {
 	line := s.editor.Line()
 	s.editor.Key(Key{Code: KeyEnd})
 	s.screen.accept(s.view(), "")
-	if err := s.history.Add(line); err != nil {
+	if err := s.history.Add(line, s.history.path != "" && s.lasting(ctx, line)); err != nil {
 		s.log.Warn("writing the history", "err", err)
 	}
 	s.editor.Reset()

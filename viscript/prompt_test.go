@@ -205,7 +205,7 @@ func TestPromptRunsLines(t *testing.T) {
 		t.Error(err)
 	}
 	text, err := os.ReadFile(filepath.Join(p.console.env.StateDir, "history"))
-	if err != nil || string(text) != "versoin\nversion\nhelp node\n'open\n" {
+	if err != nil || string(text) != "version\nhelp node\n" {
 		t.Errorf("history %q, %v", text, err)
 	}
 }

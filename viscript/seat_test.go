@@ -112,11 +112,11 @@ func TestPromptAtSeat(t *testing.T) {
 	s.taken <- "version" // too late
 	s.input <- []byte("\x15version\r")
 	until(t, "the answer", s, func() bool { return strings.Contains(s.screen(), "\nviscript") })
-	s.mu.Lock()
-	if len(s.ran) != 2 || s.ran[0] != "version" || s.ran[1] != "" {
-		t.Errorf("ran %q", s.ran)
-	}
-	s.mu.Unlock()
+	until(t, "the end of the line", s, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.ran) == 2 && s.ran[0] == "version" && s.ran[1] == ""
+	})
 	s.input <- []byte{4}
 	if !<-left {
 		t.Error("Ctrl-D does not leave")

@@ -79,7 +79,7 @@ func TestReloadWatch(t *testing.T) {
 	}
 	told := &board{}
 	cfg, _ := load()
-	audit, err := OpenAudit(dir, nil)
+	audit, err := OpenAudit(dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

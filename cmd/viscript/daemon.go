@@ -130,7 +130,7 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 		return nil, err
 	}
 	d.window = &ownWindow{state: dir, notices: notices}
-	d.audit = openAudit(dir, log)
+	d.audit = openAudit(dir, d.server, log)
 	if d.op, err = newOperation(o.metricsAddr(cfg), d.server, d.audit, manager, log); err != nil {
 		d.audit.Close()
 		d.server.Close()

@@ -49,7 +49,7 @@ const (
 )
 
 // members of the group, in the order of the file.
-var members = [...]string{"demo-tracker", "demo-manager", "node0", "node1", "node2", "exit", "entry", "page", "demo-messenger"}
+var members = [...]string{"demo-tracker", "demo-manager", "node0", "node1", "node2", "exit", "entry", "page", "demo-messenger", "ann", "ben"}
 
 // startDemo starts a daemon with `--up demo`; it is stopped when the test ends, and what it and its
 // apps said is shown if the test failed.

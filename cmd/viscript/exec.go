@@ -116,7 +116,10 @@ func completeExec(o execOptions, args []string, word string) ([]string, cobra.Sh
 	defer cancel()
 	table := command.New()
 	operator, _, err := dialDaemon(ctx, o.state)
-	env := &command.Env{Host: operator, Config: func() *command.Config { return &viscript.Config{} }}
+	env := &command.Env{Config: func() *command.Config { return &viscript.Config{} }}
+	if err == nil {
+		env.Host = operator
+	}
 	if cfg := completionConfig(ctx, operator, err == nil); cfg != nil {
 		env.Config = func() *command.Config { return cfg }
 	}

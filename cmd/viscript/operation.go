@@ -24,8 +24,8 @@ type operation struct {
 
 // openAudit opens the record in the state folder, which is locked by now. A daemon
 // works without one: a full disk must not keep anybody from stopping apps.
-func openAudit(dir string, log *slog.Logger) *viscript.Audit {
-	audit, err := viscript.OpenAudit(dir, log)
+func openAudit(dir string, s *server.Server, log *slog.Logger) *viscript.Audit {
+	audit, err := viscript.OpenAudit(dir, s.List, log)
 	if err != nil {
 		log.Error("there is no audit record", "err", err)
 	}

@@ -4,16 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/skycoin/viscript/messenger/chat"
+	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/command"
 )
 
 func chatRole() role {
-	var servers []string
+	var notices string
+	var servers, known []string
 	return role{
 		name:  "chat",
 		args:  "NAME --messenger [KEY@]HOST:PORT ...",
@@ -28,17 +33,29 @@ when one never comes back. People whose mailboxes are at messengers that we do n
 		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] }, more: chatTransfers,
 		flags: func(f *pflag.FlagSet) {
 			f.StringArrayVar(&servers, "messenger", nil, "where our mailbox is, `[KEY@]HOST:PORT`: what a messenger was given as --mailboxes; may be given again: others try them in order")
+			f.StringArrayVar(&known, "know", nil, "somebody of this machine, `NAME` of their chat beside this one, is a contact from the start; may be given again")
+			f.StringVar(&notices, "notices", noticesNames, "what prompt and window tell of new messages, `WHAT`: names of who wrote, the text too, or off")
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
 			posts, err := newChatPosts(servers, e)
 			if err != nil {
 				return nil, err
 			}
-			p := &chatRoom{posts: posts, dir: e.dir, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String()}
+			p := &chatRoom{
+				posts: posts, dir: e.dir, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String(),
+				self: e.key.Public(), log: e.log,
+			}
+			p.aside = func(ctx context.Context) { p.know(ctx, e.dir, known) }
+			if p.tell, err = newTeller(notices); err == nil {
+				err = showKey(e.dir, p.self)
+			}
+			if err != nil {
+				return nil, errors.Join(err, posts.close())
+			}
 			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Posts: posts.posts(), Dial: posts.visit, Log: e.log, Notify: p.notify}); err != nil {
 				return nil, errors.Join(err, posts.close())
 			}
-			return &service{run: p.run, status: p.about, commands: p.commands(), follow: p.follow}, nil
+			return &service{run: p.run, status: p.about, commands: p.commands(), private: true, follow: p.follow}, nil
 		},
 	}
 }
@@ -50,14 +67,25 @@ type chatRoom struct {
 	dir   string        // the state folder, with the key
 	added chan struct{} // holds one: something came
 	about string        // the status when all has been read
+	self  identity.PubKey
+	tell  *teller
+	aside func(context.Context) // runs beside the engine
+	log   *slog.Logger
 }
 
 func (p *chatRoom) run(ctx context.Context) error {
+	beside, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() { p.tellNotices(beside, signal.FromContext(ctx)) })
+	work.Go(func() { p.aside(beside) })
 	err := p.e.Run(ctx)
+	cancel()
+	work.Wait()
 	return errors.Join(err, p.posts.close(), p.e.Close())
 }
 
 func (p *chatRoom) notify(ev chat.Event) {
+	p.tell.hear(ev, p.self)
 	if ev.Kind != chat.MessageAdded && ev.Kind != chat.ContactChanged && ev.Kind != chat.RequestAdded {
 		return
 	}

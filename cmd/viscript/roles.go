@@ -42,6 +42,7 @@ type role struct {
 type service struct {
 	run      func(ctx context.Context) error
 	commands []signal.Command
+	private  bool // what it is told is not to be recorded
 	// ready blocks until the service is of use, and says what it waits for; nil: it is at once.
 	ready func(ctx context.Context, say func(string)) error
 	// status is what the console shows of it; follow, if not nil, says something else while that is due.
@@ -132,7 +133,7 @@ func (r role) run(ctx context.Context, o roleOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	ctx = signal.Attach(ctx, signal.Options{Name: r.name, Commands: svc.commands, NotReady: true, Log: env.log})
+	ctx = signal.Attach(ctx, signal.Options{Name: r.name, Commands: svc.commands, Private: svc.private, NotReady: true, Log: env.log})
 	client := signal.FromContext(ctx)
 	go announce(ctx, client, svc, env.log)
 	env.log.Info("started", "role", r.name, "key", env.key.Public().Short(), "state", env.dir)
@@ -169,6 +170,14 @@ func announce(ctx context.Context, client *signal.Client, svc *service, log *slo
 }
 
 var unsafeInPath = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// folderName is the name of an instance's state folder.
+func folderName(name string) string {
+	if name = strings.Trim(unsafeInPath.ReplaceAllString(name, "_"), "."); name == "" {
+		return "default"
+	}
+	return name
+}
 
 // environment prepares the state folder: made, locked, with its key.
 func (r role) environment(o roleOptions, args []string) (e roleEnv, release func(), err error) {
@@ -208,11 +217,7 @@ func (r role) folder(given string, args []string) (string, error) {
 			return "", err
 		}
 	}
-	name := strings.Trim(unsafeInPath.ReplaceAllString(r.instance(args), "_"), ".")
-	if name == "" {
-		name = "default"
-	}
-	return filepath.Join(base, r.name, name), nil
+	return filepath.Join(base, r.name, folderName(r.instance(args))), nil
 }
 
 // lockFolder makes dir, mode 0700, and takes it for this process.

@@ -54,11 +54,12 @@ func (p *chatRoom) commands() []signal.Command {
 		{"promote", "GROUP KEY|NAME", "make a member an admin", 2, 2, p.member(group.Promote)},
 		{"leave", "GROUP", "leave a group", 1, 1, p.leave},
 		{"address", "", "our key and messengers, to give to people who use other messengers", 0, 0, func([]string) (any, error) { return p.e.Address(), nil }},
+		{"names", "", "the names that WHO may be", 0, 0, p.knownNames},
 		{"key", "", "our public key, to give to others", 0, 0, func([]string) (any, error) { return p.e.Self().Owner.String(), nil }},
 	}, slices.Concat(p.groupCommands(), p.deviceCommands(), p.transferCommands())...) {
 		list = append(list, signal.Command{Name: c.name, Args: c.args, Help: c.help, Run: c.call})
 	}
-	return list
+	return offerWords(list)
 }
 
 func (c chatCommand) call(_ context.Context, args []string) (any, error) {
@@ -165,6 +166,7 @@ func (p *chatRoom) chat(args []string) (any, error) {
 	for _, m := range list {
 		rows = append(rows, p.row(m, names))
 	}
+	p.tell.read(t)
 	if len(list) > 0 {
 		err = p.e.MarkRead(t, list[len(list)-1].N)
 	}

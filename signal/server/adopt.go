@@ -69,6 +69,7 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	if err := json.Unmarshal(rec.Request, &req); err != nil || req.App == "" {
 		req.App = unknownApp
 	}
+	a.private = req.Private
 	a.asked.Store(&req.StartRequest)
 	a.op <- struct{}{}
 	r := &run{adopted: time.Now(), comesBack: req.Spoke, proc: p, over: make(chan struct{}), left: make(chan struct{}), cpuAt: p.Started(), tokenFile: s.tokenFile(a.id)}

@@ -33,6 +33,7 @@ type app struct {
 	reason   string
 	status   string
 	speaks   bool               // it registered in this run
+	private  bool               // what it is told is not to be recorded
 	hurry    context.CancelFunc // of the stop under way, nil when there is none
 	keep     upkeep
 	down     bool          // stopped by request, and to stay so
@@ -49,10 +50,11 @@ type run struct {
 	over      chan struct{} // closed when its end is in the table
 	left      chan struct{} // closed when this server no longer watches it, though it may run
 
-	conn     *conn // its registered connection, nil when there is none
-	ready    bool  // it said so
-	stopping bool  // its end is wanted
-	unwell   bool  // its end is wanted because its health probe gave it up
+	conn     *conn            // its registered connection, nil when there is none
+	ready    bool             // it said so
+	stopping bool             // its end is wanted
+	unwell   bool             // its end is wanted because its health probe gave it up
+	words    []signal.Command // that it offers the console
 	// comesBack: it was adopted, has registered with an earlier daemon, and not yet with this one.
 	comesBack bool
 	adopted   time.Time
@@ -71,14 +73,15 @@ func nameOf(member, app string) string { return cmp.Or(member, app) }
 // recorded is what the record of an app holds for a later daemon: Record.Request.
 type recorded struct {
 	signal.StartRequest
-	Spoke bool `json:"spoke,omitempty"` // it has registered in this run
+	Spoke   bool `json:"spoke,omitempty"` // it has registered in this run
+	Private bool `json:"private,omitempty"`
 }
 
 // note puts into the record what the app was started with and whether it has registered.
 func (s *Server) note(ctx context.Context, a *app, r *run) error {
 	for {
 		s.mu.Lock()
-		rec := recorded{*a.request(), a.speaks || r.comesBack}
+		rec := recorded{*a.request(), a.speaks || r.comesBack, a.private}
 		asked := a.request()
 		s.mu.Unlock()
 		text, err := json.Marshal(rec)
@@ -126,6 +129,7 @@ func (a *app) view() signal.App {
 		Started: a.started,
 		Reason:  a.reason,
 		Signal:  a.speaks,
+		Private: a.private,
 		Status:  a.status,
 		Log:     a.log,
 
@@ -143,6 +147,9 @@ func (a *app) view() signal.App {
 	}
 	if a.run.alive() {
 		v.Pid, v.Limits = a.run.proc.Pid(), process.HeldText(a.run.proc.Held())
+		if a.request().User == "" { // who was given less trust than we have gets no word beside ours
+			v.Words = a.run.words
+		}
 		return v
 	}
 	ended, code := a.ended, a.exitCode

@@ -163,6 +163,7 @@ func (s *Server) Commands(ctx context.Context, id signal.ID) ([]signal.Command, 
 			Name: oneLine(c.Name, signal.MaxName),
 			Args: oneLine(c.Args, signal.MaxCommandDoc),
 			Help: oneLine(c.Help, signal.MaxCommandDoc),
+			Word: c.Word, Names: oneLine(c.Names, signal.MaxName), Rest: c.Rest,
 		})
 	}
 	return out, nil

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -124,6 +125,9 @@ func (j *journal) add(e signal.Event) {
 	defer j.mu.Unlock()
 	e.Seq, e.Time = j.seq+1, time.Now().Round(0)
 	j.keep(e)
+	if e.Kind == kindApp && strings.HasPrefix(e.Text, signal.EventNotice+": ") { // for people, not for the disk
+		e.Text, e.Fields = signal.EventNotice, nil
+	}
 	if line, err := json.Marshal(e); err == nil {
 		j.write(append(line, '\n'))
 	}

@@ -129,21 +129,21 @@ func (c *conn) endStream() {
 // listBudget bounds, in bytes, the rows of one answer: a frame with room for the rest of it.
 const listBudget = signal.MaxFrame - 64<<10
 
-// listThatFits leaves the oldest ended apps out when the table is larger than a frame.
+// listThatFits leaves words, and then the oldest ended apps, out when the table is larger than a frame.
 func (s *Server) listThatFits(ctx context.Context) ([]signal.App, error) {
 	all, err := s.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	size := 0
-	sizes := make([]int, len(all))
-	for i, v := range all {
-		row, err := json.Marshal(v)
-		if err != nil {
-			return nil, err
+	sizes, size, err := rowSizes(all)
+	if size > listBudget {
+		for i := range all {
+			all[i].Words = nil
 		}
-		sizes[i] = len(row) + 1
-		size += sizes[i]
+		sizes, size, err = rowSizes(all)
+	}
+	if err != nil {
+		return nil, err
 	}
 	out := make([]signal.App, 0, len(all))
 	for i, v := range all {
@@ -154,6 +154,19 @@ func (s *Server) listThatFits(ctx context.Context) ([]signal.App, error) {
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// rowSizes are the rows' lengths in an answer.
+func rowSizes(all []signal.App) (sizes []int, sum int, err error) {
+	for _, v := range all {
+		row, err := json.Marshal(v)
+		if err != nil {
+			return nil, 0, err
+		}
+		sizes = append(sizes, len(row)+1)
+		sum += len(row) + 1
+	}
+	return sizes, sum, nil
 }
 
 // output sends what is written as notifications of one stream. A Write returns when the

@@ -139,7 +139,7 @@ func (c *conn) register(params json.RawMessage) (any, error) {
 		}
 		return nil, signal.Errorf(signal.CodeRefused, "wrong proof")
 	}
-	v, err := c.server.enroll(c, a, r, p.Ready)
+	v, err := c.server.enroll(c, a, r, p)
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +163,8 @@ func (c *conn) ask(ctx context.Context, method string, params, result any) error
 
 // enroll enters a connection that showed who it is, unless another was faster or the app
 // has ended meanwhile.
-func (s *Server) enroll(c *conn, a *app, r *run, ready bool) (signal.App, error) {
+func (s *Server) enroll(c *conn, a *app, r *run, p signal.RegisterParams) (signal.App, error) {
+	words := wordsOf(p.Commands)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -175,7 +176,8 @@ func (s *Server) enroll(c *conn, a *app, r *run, ready bool) (signal.App, error)
 		return signal.App{}, signal.Errorf(signal.CodeBusy, "too many connections, try again")
 	}
 	r.conn = c
-	r.ready = r.ready || ready && !a.probed()
+	r.ready = r.ready || p.Ready && !a.probed()
+	r.words, a.private = words, p.Private
 	first := !a.speaks && !r.comesBack
 	a.speaks, r.comesBack = true, false
 	if first {

@@ -35,11 +35,15 @@ func (t *Table) candidates(ctx context.Context, e *Env, prev []string) []string 
 		for _, c := range t.commands {
 			names = append(names, c.Name)
 		}
+		names = append(names, t.typed(e.listed(ctx))...)
 		slices.Sort(names)
 		return names
 	}
 	cmd := t.Lookup(prev[0])
-	if cmd == nil || cmd.complete == nil {
+	if cmd == nil {
+		return t.completeWord(ctx, e, prev)
+	}
+	if cmd.complete == nil {
 		return nil
 	}
 	return cmd.complete(ctx, e, prev[1:])
@@ -121,6 +125,27 @@ func completeTell(ctx context.Context, e *Env, prev []string) []string {
 			names = append(names, k.Name)
 		}
 		return names
+	case 2:
+		return e.toldNames(ctx, prev)
+	}
+	return nil
+}
+
+// toldNames completes the first argument of an app's command.
+func (e *Env) toldNames(ctx context.Context, prev []string) []string {
+	c := &call{Env: e, cmd: &Command{Name: "tell"}, args: prev}
+	id, err := c.id(ctx, 0)
+	if err != nil {
+		return nil
+	}
+	commands, err := e.Host.Commands(ctx, id)
+	if err != nil {
+		return nil
+	}
+	for _, k := range commands {
+		if k.Name == prev[1] {
+			return e.argNames(ctx, id, k.Names)
+		}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/skycoin/viscript/signal"
+	"github.com/skycoin/viscript/viscript/term"
 )
 
 // groupsCommand is the entry of the table.
@@ -52,8 +53,20 @@ func groups(ctx context.Context, c *call) error {
 	return c.answer(all, func(w io.Writer) {
 		if len(rows) == 0 {
 			fmt.Fprintln(w, "no groups: "+noConfig(c.Config()))
-			return
+		} else {
+			printTable(w, c.Columns, []string{"GROUP", ">RUNNING", "MEMBERS"}, rows)
 		}
-		printTable(w, c.Columns, []string{"GROUP", ">RUNNING", "MEMBERS"}, rows)
+		c.sameWord(w, running)
 	})
+}
+
+// sameWord names the apps that have a command of this one's name.
+func (c *call) sameWord(w io.Writer, apps []signal.App) {
+	for _, a := range apps {
+		for _, k := range a.Words {
+			if k.Name == c.cmd.Name {
+				fmt.Fprintln(w, term.Clean(fmt.Sprintf("%s%s%s: %s", k.Name, wordAt, shortName(apps, a), k.Help)))
+			}
+		}
+	}
 }

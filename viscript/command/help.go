@@ -17,11 +17,11 @@ func (t *Table) helpCommands() []*Command {
 		Name: "help", Aliases: []string{"h", "?"}, Args: "[COMMAND|APP]",
 		Help: "list the commands, or explain one, or the parameters of an app",
 		run:  t.help,
-		complete: func(_ context.Context, e *Env, prev []string) []string {
+		complete: func(ctx context.Context, e *Env, prev []string) []string {
 			if len(prev) > 0 {
 				return nil
 			}
-			return append(t.names(), e.appNames()...)
+			return slices.Concat(t.names(), e.appNames(), t.typed(e.listed(ctx)))
 		},
 	}}
 }
@@ -32,6 +32,7 @@ type commandHelp struct {
 	Args    string   `json:"args"`
 	Help    string   `json:"help"`
 	More    string   `json:"more,omitempty"`
+	App     string   `json:"app,omitempty"` // that offers it
 }
 
 type appHelp struct {
@@ -51,7 +52,7 @@ type appHelp struct {
 }
 
 func (c *Command) describe() commandHelp {
-	return commandHelp{c.Name, list(c.Aliases), c.Args, c.Help, c.More}
+	return commandHelp{Name: c.Name, Aliases: list(c.Aliases), Args: c.Args, Help: c.Help, More: c.More}
 }
 
 func (a App) describe() appHelp {
@@ -69,12 +70,13 @@ func (a App) needs() (words []string) {
 	return words
 }
 
-func (t *Table) help(_ context.Context, c *call) error {
+func (t *Table) help(ctx context.Context, c *call) error {
 	if err := c.count(0, 1); err != nil {
 		return err
 	}
+	apps := c.listed(ctx)
 	if len(c.args) == 0 {
-		return t.helpAll(c)
+		return t.helpAll(c, apps)
 	}
 	name := c.args[0]
 	if app, ok := c.Config().Apps[name]; ok {
@@ -83,22 +85,35 @@ func (t *Table) help(_ context.Context, c *call) error {
 	if cmd := t.Lookup(name); cmd != nil {
 		return c.answer(cmd.describe(), func(w io.Writer) { helpCommand(w, cmd) })
 	}
+	if w, err := t.findWord(apps, name); err == nil {
+		d := w.describe(apps)
+		return c.answer(d.describe(), func(out io.Writer) { helpCommand(out, d) })
+	} else if err != errNoWord {
+		return fmt.Errorf("help: %w", err)
+	}
 	if meant := elsewhere[strings.ToLower(name)]; meant != "" {
 		return usagef("help: there is no command and no app %q%s", name, ask([]string{meant}, "`help` lists the commands, `apps` the apps"))
 	}
-	known := append(t.names(), c.appNames()...)
+	known := slices.Concat(t.names(), c.appNames(), t.typed(apps))
 	return usagef("help: there is no command and no app %q%s", name, didYouMean(name, known, "`help` lists the commands, `apps` the apps"))
 }
 
-func (t *Table) helpAll(c *call) error {
+func (t *Table) helpAll(c *call, apps []signal.App) error {
 	var all []commandHelp
 	var rows [][]string
 	for _, cmd := range t.commands {
 		all = append(all, cmd.describe())
 		rows = append(rows, []string{cmd.Synopsis(), strings.Join(cmd.Aliases, ", "), cmd.Help})
 	}
+	words := t.offers(apps)
+	for _, o := range words {
+		d := o.describe(apps).describe()
+		d.App = nameOf(o.app)
+		all = append(all, d)
+	}
 	return c.answer(all, func(w io.Writer) {
 		printTable(w, c.Columns, []string{"COMMAND", "ALIAS", ""}, rows)
+		c.wordHelp(w, words, apps)
 		fmt.Fprintln(w, flow(AboutIDs, c.width(), 0))
 	})
 }

@@ -29,6 +29,18 @@ func called(a signal.App, word string) bool { return a.App == word || a.Member =
 // member of a group if one app only has it. A name that no running app has means the last
 // start of it.
 func FindApp(ctx context.Context, h Lister, word string) (signal.ID, error) {
+	if id, err := asID(word); id > 0 || err != nil {
+		return id, err
+	}
+	all, err := h.List(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return pick(all, word)
+}
+
+// asID is the ID that a number is; 0 for a name.
+func asID(word string) (signal.ID, error) {
 	n, err := strconv.ParseUint(word, 10, 64)
 	switch {
 	case err == nil && n > 0:
@@ -36,9 +48,13 @@ func FindApp(ctx context.Context, h Lister, word string) (signal.ID, error) {
 	case strings.Trim(word, "-+.0123456789") == "":
 		return 0, usagef("%q is no ID; `list_apps` shows the IDs", word)
 	}
-	all, err := h.List(ctx)
-	if err != nil {
-		return 0, err
+	return 0, nil
+}
+
+// findIn is FindApp among apps that are known.
+func findIn(all []signal.App, word string) (signal.ID, error) {
+	if id, err := asID(word); id > 0 || err != nil {
+		return id, err
 	}
 	return pick(all, word)
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// hidden stands for what may be a secret.
-const hidden = "***"
+// Hidden stands for what may be a secret.
+const Hidden = "***"
 
 // secretName is what the name of a flag or a variable says when its value is a secret.
 var secretName = regexp.MustCompile(`(?i)(pass|passwd|password|passphrase|secret|token|credential|api[-_]?key|priv(ate)?[-_]?key|seed|mnemonic|auth)`)
@@ -20,14 +20,14 @@ func Redact(words []string) string {
 	hideNext := false
 	for i, w := range words {
 		if hideNext && !strings.HasPrefix(w, "-") {
-			out[i], hideNext = hidden, false
+			out[i], hideNext = Hidden, false
 			continue
 		}
 		hideNext = false
 		name, _, has := strings.Cut(w, "=")
 		switch {
 		case has && secretName.MatchString(name):
-			out[i] = name + "=" + hidden
+			out[i] = name + "=" + Hidden
 		case strings.HasPrefix(w, "-") && secretName.MatchString(w):
 			hideNext = true
 		case strings.Contains(w, "://"):
@@ -45,7 +45,7 @@ func redactURL(w string) string {
 		end = len(rest)
 	}
 	if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
-		rest = hidden + rest[at:]
+		rest = Hidden + rest[at:]
 	}
 	before, query, has := strings.Cut(rest, "?")
 	if !has {
@@ -55,7 +55,7 @@ func redactURL(w string) string {
 	for i, p := range parts {
 		name, _, _ := strings.Cut(p, "=")
 		if plain, err := url.QueryUnescape(name); err != nil || secretName.MatchString(plain) {
-			parts[i] = name + "=" + hidden
+			parts[i] = name + "=" + Hidden
 		}
 	}
 	return scheme + "://" + before + "?" + strings.Join(parts, "&")

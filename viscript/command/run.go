@@ -18,7 +18,7 @@ func (t *Table) Run(ctx context.Context, env *Env, words []string, o Output) int
 	}
 	cmd := t.Lookup(words[0])
 	if cmd == nil {
-		return o.report(t.unknown(words[0]))
+		return o.report(t.runWord(ctx, env, words, o))
 	}
 	return o.report(cmd.run(ctx, &call{Env: env, Output: o, cmd: cmd, args: words[1:]}))
 }

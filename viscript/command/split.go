@@ -35,10 +35,15 @@ type scanned struct {
 	start int  // offset at which the last word begins; len(line) when the line ends in white space
 	open  bool // the line ends in the last word, not behind it
 	quote rune // the quote that is open at the end, or 0
+	rest  int  // offset behind the last word that was asked for; 0: the line ended before
 	err   error
 }
 
-func scan(line string) (s scanned) {
+func scan(line string) scanned { return scanWords(line, 0) }
+
+// scanWords is scan for the first n words; 0: for all.
+func scanWords(line string, n int) (s scanned) {
+	most := n
 	if len(line) > maxLine {
 		s.err = errLine
 		return s
@@ -73,6 +78,10 @@ func scan(line string) (s scanned) {
 				s.words = append(s.words, word.String())
 				word.Reset()
 				s.open = false
+				if len(s.words) == most {
+					s.rest = i
+					return s
+				}
 			}
 		default:
 			word.WriteString(line[i : i+n])

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/skycoin/viscript/signal"
 )
 
 // maxSuggestWord bounds the words that are compared, since the comparison is quadratic.
@@ -61,15 +63,21 @@ var elsewhere = map[string]string{
 	"check": "doctor", "fg": "attach",
 }
 
-// unknown is the error for a word that is no command.
-func (t *Table) unknown(word string) error {
+// unknown is the error for a word that is no command and no app's.
+func (t *Table) unknown(word string, apps []signal.App) error {
 	if word == "" {
 		return usagef("the command is empty; `help` lists them all")
 	}
 	if meant := elsewhere[strings.ToLower(word)]; meant != "" {
 		return usagef("unknown command %q%s", word, ask([]string{meant}, "`help` lists them all"))
 	}
-	return usagef("unknown command %q%s", word, didYouMean(word, t.names(), "`help` lists them all"))
+	known := append(t.names(), t.typed(apps)...)
+	for _, o := range t.offers(apps) {
+		if meant := suggest(word, []string{o.word.Name}); o.shared && len(meant) > 0 && !t.taken(o.word.Name) {
+			return usagef("unknown command %q; did you mean %s? %s", word, o.word.Name, offeredBy(apps, t.offeredAs(apps, o.word.Name)))
+		}
+	}
+	return usagef("unknown command %q%s", word, didYouMean(word, known, "`help` lists them all"))
 }
 
 // distance counts insertions, deletions, changes and swaps of neighbours between a and b

@@ -20,6 +20,7 @@ type eventFeed struct {
 	op    *signal.Operator
 	names *command.Names
 	ends  map[signal.ID]time.Time // when an app ended by itself, so that its next start is news
+	told  command.AppNotices
 }
 
 func newEventFeed(op *signal.Operator) *eventFeed {
@@ -80,6 +81,10 @@ func (f *eventFeed) notice(e signal.Event, name string) (n desktop.Notice, ok bo
 	case "orphaned":
 		n.Title, n.Level = app+" has lost its keeper", desktop.Warning
 	case "app": // what it says itself
+		if text, ok := f.told.Of(e); ok {
+			n.Title, n.Text = app, text
+			return n, true
+		}
 		text, ok := strings.CutPrefix(e.Text, routeEvent)
 		n.Title, n.Text = app+": a route changed", text
 		return n, ok

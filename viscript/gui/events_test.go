@@ -26,6 +26,7 @@ func TestNotices(t *testing.T) {
 		{signal.Event{Kind: "refused", Text: "pid 9: not the process"}, desktop.Notice{Title: "A program was refused", Text: "pid 9: not the process", Level: desktop.Warning}},
 		{signal.Event{Kind: "app", ID: 3, App: "node", Text: "route: another way"}, desktop.Notice{Title: "node (app 3): a route changed", Text: "another way", Action: "page 3"}},
 		{signal.Event{Kind: "app", ID: 3, App: "node", Text: "chatter: much"}, desktop.Notice{}},
+		{signal.Event{Kind: "app", ID: 4, App: "chat", Text: "notice: ann: Ben wrote\x1b[2J"}, desktop.Notice{Title: "chat (app 4)", Text: "ann: Ben wrote\ufffd[2J", Action: "page 4"}},
 		{signal.Event{Kind: "stopped", ID: 3, App: "node"}, desktop.Notice{}},
 	} {
 		step.event.Time = time.Unix(1, 0)
