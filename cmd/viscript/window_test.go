@@ -220,6 +220,7 @@ func copiesText(s *stage) {
 		return nil
 	})
 	s.types("<", "ctrl+shift+v")
+	s.says(id, "<lighthouse") // a paste is asked for, and keys do not wait for it
 	s.types(">", "Return")
 	s.says(id, "<lighthouse>")
 	paste := s.x("xclip", "-i", "-selection", "primary")
