@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,8 +46,10 @@ func (d *daemon) wantsWindow() bool {
 // it closes the window.
 func (w *ownWindow) run(ctx context.Context) {
 	if !gl.Built {
-		w.notices.Line("no window: this executable was built without it")
-		return
+		if _, err := windowProgram(); errors.Is(err, fs.ErrNotExist) {
+			w.notices.Line("no window: this executable was built without it")
+			return
+		}
 	}
 	folder := filepath.Join(w.state, windowFolder)
 	if pid := lockHolder(folder); pid > 0 {

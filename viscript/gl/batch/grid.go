@@ -18,14 +18,7 @@ type Cell struct {
 const CellSize = 12
 
 // Content is what a terminal shows. It is only read, during Build.
-type Content struct {
-	// Screen is the terminal's screen; nil: nothing is known, the grid is blank.
-	Screen *term.Snapshot
-	// Older are the lines from scene.Cells.Top on, as far as they are above the screen. Missing ones are blank.
-	Older []term.Row
-	// Stamp changes when Older does although the terminal's version does not.
-	Stamp uint64
-}
+type Content = scene.Content
 
 // A Grid is the cells of one terminal for the device.
 type Grid struct {
