@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/skycoin/viscript/viscript/gl"
 )
 
 const (
@@ -42,6 +45,15 @@ func windowProgram() (string, error) {
 		return "", err
 	}
 	return path, syscall.Close(fd)
+}
+
+// hasWindow tells whether there is a program to open a window with; it may turn out not to be one for this executable.
+func hasWindow() bool {
+	if gl.Built {
+		return true
+	}
+	_, err := windowProgram()
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // becomeWindow replaces this process, which is to be a window, by the program that can be one. It returns only what is in the way.

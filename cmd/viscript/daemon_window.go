@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,11 +44,9 @@ func (d *daemon) wantsWindow() bool {
 // run opens the window, unless the one of a daemon before is still there, and says when it has ended. When ctx ends
 // it closes the window.
 func (w *ownWindow) run(ctx context.Context) {
-	if !gl.Built {
-		if _, err := windowProgram(); errors.Is(err, fs.ErrNotExist) {
-			w.notices.Line("no window: this executable was built without it")
-			return
-		}
+	if !hasWindow() {
+		w.notices.Line("no window: this executable was built without it")
+		return
 	}
 	folder := filepath.Join(w.state, windowFolder)
 	if pid := lockHolder(folder); pid > 0 {
