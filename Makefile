@@ -7,9 +7,11 @@ FUZZTIME ?= 10s
 SOAKTIME ?= 5m
 # all but: SA2001, a lock taken as a barrier; U1000, which does not see methods used through type parameters
 CHECKS  := inherit,-SA2001,-U1000
-# Without a C compiler everything still builds, as one static executable; without the headers of the window, without it.
-CGO     := $(if $(shell command -v $${CC:-cc} 2>/dev/null),1,0)
+# The executable is static. The window, which needs a C compiler and its headers, is the same program built once more, beside it:
+# libraries and fonts that only the window wants would take 7 MB of memory in every other process.
 TAGS     = $(shell .ci/window check || echo headless)
+NATIVE   = test "$$($(GO) env GOOS GOARCH)" = "$$($(GO) env GOHOSTOS GOHOSTARCH)"
+BUILDID  = -s -w -buildid=$$($(GO) tool buildid $(BIN))
 
 .PHONY: run build test check race people soak fuzz bench docs cross clean tools
 .DEFAULT_GOAL := build
@@ -22,9 +24,12 @@ run:
 
 build:
 	@mkdir -p bin/meshnet
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/viscript
+	@test "$$($(GO) env GOOS)" != linux || CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(BUILDID)" -o $(BIN)-keep ./cmd/viscript-keep
+	@rm -f $(BIN)-window
 	@test -z "$(TAGS)" || echo "building without the window: .ci/window install"
-	CGO_ENABLED=$(CGO) $(GO) build -trimpath -tags "$(TAGS)" -o $(BIN) ./cmd/viscript
-	@test "$$($(GO) env GOOS)" != linux || CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -buildid=$$($(GO) tool buildid $(BIN))" -o $(BIN)-keep ./cmd/viscript-keep
+	@test -n "$(TAGS)" || test "$$($(GO) env GOOS)" != linux || ! $(NATIVE) || \
+		CGO_ENABLED=1 $(GO) build -trimpath -ldflags "$(BUILDID)" -o $(BIN)-window ./cmd/viscript
 	@for l in $(LINKS); do ln -sf ../viscript bin/meshnet/meshnet-run-$$l; done
 
 # what the tests need beside Go: a C compiler for the race detector, and the programs that scripts drive, the headers of the window and an X server to run it on
@@ -38,7 +43,6 @@ check: build
 	$(GO) vet -tags "$(TAGS)" ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0 -tags "$(TAGS)" -checks $(CHECKS) ./...
 	@$(GO) mod tidy -diff
-	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/viscript
 	./$(BIN) config check
 	@$(MAKE) --no-print-directory cross
 

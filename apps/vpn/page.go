@@ -5,12 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
+	"html"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/skycoin/viscript/node/tunnel"
 )
 
 // Times of the page's server.
@@ -148,37 +153,45 @@ func writeJSON(w http.ResponseWriter, v any, err error) {
 	_ = json.NewEncoder(w).Encode(v) // the browser went
 }
 
-// pageText is the page for people; it loads itself anew.
-const pageText = `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>VPN {{.Name}}: {{.Status.State}}</title>
-<style>body{font:16px/1.5 sans-serif;margin:2em;max-width:40em}td{padding:0 2em 0 0;vertical-align:top}</style></head><body>
-<h1>{{.Name}}: {{.Status.State}}</h1>
-<table>
-<tr><td>exit<td>{{.Status.Exit}}
-{{with .Status.Terms}}<tr><td>routes<td>{{.}}
-{{end}}<tr><td>addresses<td>{{range .Status.Addrs}}{{.}} {{end}}
-<tr><td>resolvers<td>{{range .Status.DNS}}{{.}} {{end}}
-<tr><td>round trip<td>{{.Status.RTT}}
-<tr><td>sent<td>{{.Stats.Sent.Bytes}} bytes, {{printf "%.0f" .Stats.SentRate}} a second
-<tr><td>received<td>{{.Stats.Received.Bytes}} bytes, {{printf "%.0f" .Stats.RecvRate}} a second
-<tr><td>reconnects<td>{{.Status.Reconnects}}
-{{with .Status.Trouble}}<tr><td>trouble<td>{{.}}{{end}}
-</table>
-<form method="post" action="/reconnect"><button>try now</button></form>
-</body></html>
-`
-
 func (p *Page) people(w http.ResponseWriter, _ *http.Request) {
-	t, err := template.New("status").Parse(pageText)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
 	stats, _ := p.cfg.Client.Stats() // without the node there are none
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = t.Execute(w, struct {
-		Name   string
-		Status Status
-		Stats  Stats
-	}{p.cfg.Name, p.cfg.Client.Status(), stats})
+	_, _ = io.WriteString(w, pageText(p.cfg.Name, p.cfg.Client.Status(), stats)) // the browser went
+}
+
+// pageText is the page for people; it loads itself anew. No template makes it: a program that can run one calls methods by
+// name, and the linker then keeps every exported method of every type in it, here 5 MB.
+func pageText(name string, st Status, stats Stats) string {
+	var b strings.Builder
+	row := func(what, text string) {
+		b.WriteString("<tr><td>" + what + "<td>" + html.EscapeString(text) + "\n")
+	}
+	moved := func(t tunnel.Traffic, rate float64) string {
+		return fmt.Sprintf("%d bytes, %.0f a second", t.Bytes, rate)
+	}
+	title := html.EscapeString(name + ": " + string(st.State))
+	b.WriteString(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>VPN ` + title + `</title>
+<style>body{font:16px/1.5 sans-serif;margin:2em;max-width:40em}td{padding:0 2em 0 0;vertical-align:top}</style></head><body>
+<h1>` + title + `</h1>
+<table>
+`)
+	row("exit", st.Exit)
+	if st.Terms != "" {
+		row("routes", st.Terms)
+	}
+	row("addresses", strings.Join(st.Addrs, " "))
+	row("resolvers", strings.Join(st.DNS, " "))
+	row("round trip", st.RTT.String())
+	row("sent", moved(stats.Sent, stats.SentRate))
+	row("received", moved(stats.Received, stats.RecvRate))
+	row("reconnects", strconv.Itoa(st.Reconnects))
+	if st.Trouble != "" {
+		row("trouble", st.Trouble)
+	}
+	b.WriteString(`</table>
+<form method="post" action="/reconnect"><button>try now</button></form>
+</body></html>
+`)
+	return b.String()
 }

@@ -3,6 +3,7 @@ package vpn
 import (
 	"context"
 	"encoding/json"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -10,7 +11,28 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/skycoin/viscript/node/tunnel"
 )
+
+// What others say (names, troubles, addresses) is text on the page, never a part of it.
+func TestPageText(t *testing.T) {
+	const foreign = `<b>"x"&'y'`
+	text := pageText(foreign, Status{State: StateWaiting, Exit: foreign, Addrs: []string{"10.0.0.2", foreign}, DNS: []string{foreign},
+		RTT: 3 * time.Millisecond, Trouble: foreign, Reconnects: 7}, Stats{Sent: tunnel.Traffic{Bytes: 5}, SentRate: 2.6})
+	if strings.Contains(text, "<b>") || strings.Count(text, html.EscapeString(foreign)) != 6 {
+		t.Errorf("not escaped: %s", text)
+	}
+	for _, want := range []string{"<td>3ms\n", "<td>5 bytes, 3 a second\n", "<td>7\n", "addresses<td>10.0.0.2 "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
+	}
+	if text = pageText("n", Status{}, Stats{}); strings.Contains(text, "trouble") {
+		t.Errorf("trouble, though there is none: %s", text)
+	}
+}
 
 func TestPage(t *testing.T) {
 	s := startServer(t, nil)

@@ -47,7 +47,7 @@ type daemon struct {
 
 const (
 	// daemonGC trades a little time for memory, in percent; the variable GOGC counts more.
-	daemonGC = 40
+	daemonGC = 25
 	// calmTime is how long after the last command a daemon gives back what memory that took.
 	calmTime = 2 * time.Second
 )
@@ -56,12 +56,18 @@ func runDaemon(ctx context.Context, o daemonOptions) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(daemonGC)
 	}
+	forget := cutExecutable()
 	stop, signals := catchSignals()
 	defer stop()
 	d, err := newDaemon(o, takeNotifier())
 	if err != nil {
 		return err
 	}
+	d.calm = time.AfterFunc(calmTime, func() {
+		debug.FreeOSMemory()
+		forget()
+	})
+	defer d.calm.Stop()
 	return d.run(ctx, signals)
 }
 
@@ -78,7 +84,6 @@ func catchSignals() (stop func(), c chan os.Signal) {
 
 func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 	d := &daemon{options: o, stdin: os.Stdin, stdout: os.Stdout, anew: anew{wanted: make(chan struct{}, 1)}}
-	d.calm = time.AfterFunc(calmTime, debug.FreeOSMemory)
 	handed := takeHanded()
 	defer handed.Close()
 	d.anew.handed = handed.Lock != nil
@@ -195,7 +200,6 @@ func isRole(r signal.StartRequest) bool {
 
 // run serves until it is asked to end, then stops the apps in order.
 func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
-	defer started()()
 	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer endServing()
 	ctx, cancel := context.WithCancel(ctx)

@@ -49,7 +49,7 @@ func (w *ownWindow) run(ctx context.Context, wanted bool) {
 	folder := filepath.Join(w.state, windowFolder)
 	switch {
 	case !wanted || lockHolder(folder) > 0:
-	case !gl.Built:
+	case !hasWindow():
 		w.notices.Line("no window: this executable was built without it")
 	default:
 		w.open(ctx, folder)

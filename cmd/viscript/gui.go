@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	ossignal "os/signal"
@@ -77,8 +78,7 @@ func runGUI(ctx context.Context, o guiOptions) error {
 		return err
 	}
 	if !gl.Built {
-		return errors.New("gui: this executable was built without the window (CGO_ENABLED=0, or without the headers of X11): use " +
-			"the prompt, `viscript exec` and `viscript attach`")
+		return becomeWindow()
 	}
 	ctx, stop := ossignal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -133,6 +133,16 @@ func showProgram(ctx context.Context, program *gui.Program, log *slog.Logger) er
 	return errors.Join(err, <-fed)
 }
 
+// noWindow says what somebody can do whose executable has no window, and why the program with one, if it is there, is of no use.
+func noWindow(err error) error {
+	const instead = "use the prompt, `viscript exec` and `viscript attach`"
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
+		return errors.New("gui: this executable was built without the window, and there is none beside it (no C compiler, or none of the headers of X11, " +
+			"when it was built): " + instead)
+	}
+	return fmt.Errorf("gui: the window beside this executable is not for it: %w; %s", err, instead)
+}
+
 // windowError says what somebody can do who gets no window.
 func windowError(err error) error {
 	hint := ""
@@ -154,11 +164,6 @@ type shown struct{ *gui.Program }
 func (a shown) Handle(in desktop.Input) { a.Program.Handle(in) }
 
 func (a shown) Draw(s *scene.Scene) { a.Scene(s) }
-
-func (a shown) Content(c *scene.Cells) gl.Content {
-	v := a.Program.Content(c)
-	return gl.Content{Screen: v.Screen, Older: v.Older, Stamp: v.Stamp}
-}
 
 // visitTime is how long the program that opens an address may take to say that it cannot.
 const visitTime = 10 * time.Second

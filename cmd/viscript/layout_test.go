@@ -134,6 +134,22 @@ func TestImportsFollowTheHouse(t *testing.T) {
 	}
 }
 
+// A program that can run a template calls methods by name: the linker then keeps every exported method of every type in it, 5 MB
+// of 24, most of which each process would hold in memory.
+func TestNoTemplates(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		for _, imp := range []string{"text/template", "html/template"} {
+			if words := strings.Fields(line); slices.Contains(words[1:], imp) {
+				t.Errorf("%s imports %s", words[0], imp)
+			}
+		}
+	}
+}
+
 func TestLayoutCheckSeesViolations(t *testing.T) {
 	planted := map[string][]string{
 		"node/wire": {"node/session"}, // upwards

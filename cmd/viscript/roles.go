@@ -121,7 +121,8 @@ func (r role) command() *cobra.Command {
 
 // run is the life of a role: state folder, key, ports, registration with the daemon, service, goodbye.
 func (r role) run(ctx context.Context, o roleOptions, args []string) error {
-	calmMonitor()
+	calmMonitor() // may start the program anew
+	forget := cutExecutable()
 	ctx, stop := ossignal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	env, release, err := r.environment(o, args)
@@ -137,7 +138,7 @@ func (r role) run(ctx context.Context, o roleOptions, args []string) error {
 	client := signal.FromContext(ctx)
 	go announce(ctx, client, svc, env.log)
 	env.log.Info("started", "role", r.name, "key", env.key.Public().Short(), "state", env.dir)
-	defer started()()
+	defer started(forget)()
 	err = svc.run(ctx)
 	client.Wait()
 	return err

@@ -6,7 +6,6 @@ import (
 
 	"github.com/skycoin/viscript/viscript/desktop"
 	"github.com/skycoin/viscript/viscript/desktop/scene"
-	"github.com/skycoin/viscript/viscript/gl/batch"
 )
 
 const (
@@ -42,8 +41,8 @@ type Config struct {
 	Lost func()
 }
 
-// Content is what a terminal shows, see batch.
-type Content = batch.Content
+// Content is what a terminal shows.
+type Content = scene.Content
 
 // An App is what is in the window. All calls come from the goroutine that called Run.
 type App interface {

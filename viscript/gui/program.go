@@ -10,7 +10,6 @@ import (
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/desktop"
 	"github.com/skycoin/viscript/viscript/desktop/scene"
-	"github.com/skycoin/viscript/viscript/term"
 )
 
 // A Config is what a window is made of.
@@ -265,20 +264,13 @@ func (p *Program) Scene(s *scene.Scene) {
 	}
 }
 
-// A Content is what a grid of a scene shows.
-type Content struct {
-	Screen *term.Snapshot // nil: nothing is known yet
-	Older  []term.Row     // the lines from scene.Cells.Top on, as far as they are above the screen
-	Stamp  uint64         // changes when either does
-}
-
 // Content is what is to be drawn for c, valid until the next call for that terminal.
-func (p *Program) Content(c *scene.Cells) Content {
+func (p *Program) Content(c *scene.Cells) scene.Content {
 	v := p.views[c.Term]
 	if v == nil || !v.framed {
-		return Content{}
+		return scene.Content{}
 	}
-	return Content{Screen: &v.snap, Older: v.linesFrom(c.Top), Stamp: v.version}
+	return scene.Content{Screen: &v.snap, Older: v.linesFrom(c.Top), Stamp: v.version}
 }
 
 // NextTick is the time of the next desktop.Tick, in the time of the inputs; false: none is needed.

@@ -56,6 +56,16 @@ type Cells struct {
 	CursorColor Color
 }
 
+// A Content is what the grid of a terminal shows. Who draws it only reads it.
+type Content struct {
+	// Screen is the terminal's screen; nil: nothing is known, the grid is blank.
+	Screen *term.Snapshot
+	// Older are the lines from Cells.Top on, as far as they are above the screen. Missing ones are blank.
+	Older []term.Row
+	// Stamp changes when Older does although the terminal's version does not.
+	Stamp uint64
+}
+
 // A Cursor is how the cursor of a grid looks; its place and shape are the terminal's.
 type Cursor uint8
 

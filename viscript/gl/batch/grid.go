@@ -20,14 +20,7 @@ const CellSize = 12
 func (c *Cell) pixel() (x, y int) { return int(c.At & 0xffff), int(c.At >> 16) }
 
 // Content is what a terminal shows. It is only read, during Build.
-type Content struct {
-	// Screen is the terminal's screen; nil: nothing is known, the grid is blank.
-	Screen *term.Snapshot
-	// Older are the lines from scene.Cells.Top on, as far as they are above the screen. Missing ones are blank.
-	Older []term.Row
-	// Stamp changes when Older does although the terminal's version does not.
-	Stamp uint64
-}
+type Content = scene.Content
 
 // A Grid is the cells of one terminal for the device.
 type Grid struct {

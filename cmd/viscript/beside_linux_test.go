@@ -1,11 +1,11 @@
-//go:build linux
-
 package main
 
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -47,7 +47,7 @@ func FuzzBuildID(f *testing.F) {
 	})
 }
 
-func TestOpenSlim(t *testing.T) {
+func TestOpenBeside(t *testing.T) {
 	dir := t.TempDir()
 	own, slim := filepath.Join(dir, "viscript"), filepath.Join(dir, slimName)
 	write := func(path, id string, mode os.FileMode) {
@@ -88,15 +88,55 @@ func TestOpenSlim(t *testing.T) {
 		}, false},
 	} {
 		c.make()
-		fd, err := openSlim(slim, own)
+		fd, err := openBeside(slim, own)
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if err == nil {
-			if fd < slimFD {
+			if fd < besideFD {
 				t.Errorf("%s: descriptor %d", c.name, fd)
 			}
 			syscall.Close(fd)
 		}
+	}
+}
+
+// What `make build` made: `viscript gui` becomes the window beside it, and says so when there is none of use.
+func TestWindowBeside(t *testing.T) {
+	bin, err := filepath.Abs("../../bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	own, window := filepath.Join(dir, "viscript"), filepath.Join(dir, windowName)
+	for _, path := range []string{own, window} {
+		if err := os.Link(filepath.Join(bin, filepath.Base(path)), path); err != nil {
+			t.Skip("without `make build` with a window, and temporary files beside it: ", err)
+		}
+	}
+	gui := func() (int, string) {
+		t.Helper()
+		out, err := exec.Command(own, "gui", "--state", filepath.Join(dir, "none")).CombinedOutput()
+		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		} else if err != nil {
+			return exit.ExitCode(), string(out)
+		}
+		return exitOK, string(out)
+	}
+	if code, text := gui(); code != exitNoDaemon {
+		t.Errorf("with its window: %d %s", code, text)
+	}
+	if err := os.Rename(window, window+"-not"); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := gui(); code != exitFailed || !strings.Contains(text, "there is none beside it") {
+		t.Errorf("without: %d %s", code, text)
+	}
+	if err := os.Link(own, window); err != nil {
+		t.Fatal(err)
+	}
+	if code, text := gui(); code != exitFailed || !strings.Contains(text, "without the window too") {
+		t.Errorf("with one that has none either: %d %s", code, text)
 	}
 }
