@@ -10,14 +10,15 @@ import (
 
 	"github.com/skycoin/viscript/messenger/chat"
 	"github.com/skycoin/viscript/messenger/mailbox"
+	"github.com/skycoin/viscript/messenger/web"
 	"github.com/skycoin/viscript/node/secure"
 )
 
 func chatRole() role {
-	var server string
+	var server, page string
 	return role{
 		name:  "chat",
-		args:  "NAME --messenger [KEY@]HOST:PORT",
+		args:  "NAME --messenger [KEY@]HOST:PORT [--web 127.0.0.1:PORT]",
 		short: "a person's messenger: conversations by public key, alone and in groups",
 		long: `NAME   what this person is called on this machine; each name has a key and a history of its own
 
@@ -26,6 +27,7 @@ it sees whose mailboxes there are, sizes and times. History is on this disk only
 		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] },
 		flags: func(f *pflag.FlagSet) {
 			f.StringVar(&server, "messenger", "", "where our mailbox is, `[KEY@]HOST:PORT`: what a messenger was given as --mailboxes")
+			f.StringVar(&page, "web", "", "also serve a page for a browser of this user on this machine, at `127.0.0.1:PORT`; tell ID web says how to open it")
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
 			if server == "" {
@@ -43,7 +45,10 @@ it sees whose mailboxes there are, sizes and times. History is on this disk only
 			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Post: post, Log: e.log, Notify: p.notify}); err != nil {
 				return nil, errors.Join(err, post.Close())
 			}
-			return &service{run: p.run, status: p.about, commands: p.commands(), follow: p.follow}, nil
+			if err := p.openWeb(page, args[0], e); err != nil {
+				return nil, errors.Join(err, post.Close(), p.e.Close())
+			}
+			return &service{run: p.run, status: p.about + p.page(), commands: p.commands(), follow: p.follow}, nil
 		},
 	}
 }
@@ -52,23 +57,22 @@ it sees whose mailboxes there are, sizes and times. History is on this disk only
 type chatRoom struct {
 	e     *chat.Engine
 	post  *mailbox.Client
+	web   *web.Server   // nil: no page
 	added chan struct{} // holds one: something came
 	about string        // the status when all has been read
 }
 
 func (p *chatRoom) run(ctx context.Context) error {
-	err := p.e.Run(ctx)
+	err := p.serve(ctx)
 	return errors.Join(err, p.post.Close(), p.e.Close())
 }
 
 func (p *chatRoom) notify(ev chat.Event) {
+	p.tellWeb(ev)
 	if ev.Kind != chat.MessageAdded && ev.Kind != chat.ContactChanged && ev.Kind != chat.RequestAdded {
 		return
 	}
-	select {
-	case p.added <- struct{}{}:
-	default:
-	}
+	p.kick()
 }
 
 // statusPause is how often the status changes at most.
@@ -77,7 +81,7 @@ const statusPause = 2 * time.Second
 // follow shows how many messages have not been read.
 func (p *chatRoom) follow(ctx context.Context, say func(string)) {
 	for ctx.Err() == nil {
-		say(p.about + p.unread())
+		say(p.about + p.unread() + p.page())
 		select {
 		case <-p.added:
 		case <-ctx.Done():

@@ -32,7 +32,7 @@ type chatCommand struct {
 
 func (p *chatRoom) commands() []signal.Command {
 	var list []signal.Command
-	for _, c := range []chatCommand{
+	for _, c := range append(p.webCommands(), []chatCommand{
 		{"msg", "KEY|NAME|GROUP TEXT", "write to a person or a group", 2, -1, p.msg},
 		{"chat", "KEY|NAME|GROUP [COUNT]", "show a conversation; it counts as read", 1, 2, p.chat},
 		{"inbox", "", "conversations, the newest first, with what has not been read; requests too", 0, 0, p.inbox},
@@ -53,7 +53,7 @@ func (p *chatRoom) commands() []signal.Command {
 		{"promote", "GROUP KEY|NAME", "make a member an admin", 2, 2, p.member(group.Promote)},
 		{"leave", "GROUP", "leave a group", 1, 1, p.leave},
 		{"key", "", "our public key, to give to others", 0, 0, func([]string) (any, error) { return p.e.Self().Owner.String(), nil }},
-	} {
+	}...) {
 		list = append(list, signal.Command{Name: c.name, Args: c.args, Help: c.help, Run: c.call})
 	}
 	return list
