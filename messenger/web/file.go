@@ -86,6 +86,7 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusInternalServerError, err.Error())
 		return
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // always can
 	out := &slow{ResponseWriter: w, rc: http.NewResponseController(w)}
 	http.ServeContent(out, r, "", time.Time{}, f)
 }

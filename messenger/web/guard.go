@@ -18,8 +18,8 @@ type sessionKey struct{}
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)
-		_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout)) // always can
-		_ = rc.SetWriteDeadline(time.Now().Add(bodyTimeout))
+		_ = rc.SetReadDeadline(time.Now().Add(s.timeout.body)) // always can
+		_ = rc.SetWriteDeadline(time.Now().Add(s.timeout.body))
 		if !s.fromHere(r) {
 			w.Header().Set("Connection", "close")
 			w.WriteHeader(http.StatusForbidden)

@@ -23,7 +23,7 @@ const (
 	maxConns    = 128              // beyond it connections wait in the kernel's backlog
 	maxHead     = 16 << 10         // bytes
 	maxBody     = 256 << 10        // bytes of a request; a text of chat.MaxText with every byte escaped fits
-	headTimeout = 5 * time.Second  // from accept, or the request before, to the end of the head
+	headTimeout = 5 * time.Second  // from accept to the end of the head
 	bodyTimeout = 30 * time.Second // for a request's body, and for an answer that is not a file or a stream
 	idleTimeout = 2 * time.Minute
 	stopTimeout = time.Second // for requests in progress at the end
@@ -53,8 +53,12 @@ type Server struct {
 	hub     *hub
 	uploads *uploads
 	heard   heard
+	timeout timeouts
 	files   chan struct{} // a token per file that is being answered
 }
+
+// timeouts are those that tests shorten.
+type timeouts struct{ head, body time.Duration }
 
 // New takes the listening address and makes the first link; connections wait in the kernel until Run. Who does not call Run calls Close.
 func New(cfg Config) (*Server, error) {
@@ -78,7 +82,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, e: cfg.Engine, log: cfg.Log.With("part", "web"), ln: ln,
 		host:  hostName() + ":" + strconv.Itoa(ln.Addr().(*net.TCPAddr).Port),
-		doors: newDoors(cfg.Now, cfg.LinkUsed), files: make(chan struct{}, maxFiles),
+		doors: newDoors(cfg.Now, cfg.LinkUsed), files: make(chan struct{}, maxFiles), timeout: timeouts{headTimeout, bodyTimeout},
 	}
 	s.hub = newHub(s.doors.valid)
 	s.uploads = newUploads(s.e)
@@ -122,7 +126,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	var open sync.WaitGroup
 	hs := &http.Server{
-		Handler: s.guard(s.routes()), ReadHeaderTimeout: headTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
+		Handler: s.guard(s.routes()), ReadHeaderTimeout: s.timeout.head, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHead,
 		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ConnState:   func(_ net.Conn, c http.ConnState) { count(&open, c) },

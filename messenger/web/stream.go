@@ -152,6 +152,9 @@ func (h *hub) wasMoved(s *stream) bool {
 // Notify passes an engine's event on to the browsers; it does not block. Config.Notify of the engine is to call it.
 func (s *Server) Notify(ev chat.Event) {
 	talk := &ev.Talk
+	if *talk == (chat.Talk{}) { // all may have changed
+		talk = nil
+	}
 	switch ev.Kind {
 	case chat.MessageAdded, chat.MessageChanged:
 		row := rowOf(ev.Message)
@@ -190,6 +193,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	defer s.hub.part(st)
 	w.Header().Set("Content-Type", "text/event-stream")
 	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Time{}) // always can; the browser has no more to say
 	put := func(line string) bool {
 		_ = rc.SetWriteDeadline(time.Now().Add(writeTimeout)) // always can
 		_, err := w.Write([]byte(line + "\n\n"))

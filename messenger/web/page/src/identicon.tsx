@@ -18,8 +18,8 @@ export function Identicon({ id, size = 40 }: { id: string; size?: number }) {
   for (let y = 0; y < 5; y++) {
     for (let x = 0; x < 3; x++) {
       const v = at(3 + y * 3 + x)
-      if (v < 118) continue
-      const fill = v > 205 ? `hsl(${other} 68% 46%)` : `hsl(${hue} 58% 42%)`
+      if (v < 96) continue
+      const fill = v > 195 ? `hsl(${other} 68% 46%)` : `hsl(${hue} 58% 42%)`
       const both = x < 2 ? [x, 4 - x] : [x]
       for (const col of both) {
         const cx = 10 + col * 6, cy = 10 + y * 6

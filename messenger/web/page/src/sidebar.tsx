@@ -10,16 +10,31 @@ import { noteText, StatusMark } from './message'
 type Tab = 'talks' | 'people' | 'requests'
 const shown = 300 // rows of a list at most
 
+const narrowQuery = matchMedia('(max-width: 720px)') // as in style.css
+
+/** useNarrow: only the list or the conversation is shown, as on a phone. */
+function useNarrow(): boolean {
+  const [narrow, set] = useState(narrowQuery.matches)
+  useEffect(() => {
+    const changed = () => set(narrowQuery.matches)
+    narrowQuery.addEventListener('change', changed)
+    return () => narrowQuery.removeEventListener('change', changed)
+  }, [])
+  return narrow
+}
+
 export function Sidebar() {
   const c = useChat()
   const [tab, setTab] = useState<Tab>('talks')
   const search = useRef<HTMLInputElement>(null)
+  const narrow = useNarrow()
+  const Title = narrow ? 'h1' : 'h2'
   const requests = c.talks.filter((t) => t.request)
   useEffect(() => {
     const key = (e: KeyboardEvent) => {
       if ((e.ctrlKey || e.metaKey) && e.key === 'k') {
         e.preventDefault()
-        if (chat.open) chat.go('')
+        if (chat.open && narrowQuery.matches) chat.go('')
         requestAnimationFrame(() => search.current?.focus())
       }
     }
@@ -27,15 +42,16 @@ export function Sidebar() {
     return () => removeEventListener('keydown', key)
   }, [])
   return (
-    <aside class="side" aria-label="Conversations and people">
-      <header class="sidehead">
+    <div class="side" role={narrow ? 'main' : 'complementary'} aria-label="Conversations and people">
+      <Title class="hidden">Chat of {c.me.name}</Title>
+      <div class="sidehead">
         <button class="who" onClick={() => { c.show = { kind: 'me' }; c.changed() }} aria-label={`You are ${c.me.name}: your key, look, sign out`}>
           {c.me.key && <Identicon id={c.me.key} size={38} />}
           <span class="whoname">{c.me.name}</span>
         </button>
         <button class="round" title="New group" aria-label="New group" onClick={() => { c.show = { kind: 'newGroup' }; c.changed() }}><Icon name="group" /></button>
         <button class="round" title="New contact" aria-label="New contact" onClick={() => { c.show = { kind: 'newPerson' }; c.changed() }}><Icon name="personAdd" /></button>
-      </header>
+      </div>
       <div class="searchbox" role="search">
         <Icon name="search" size={18} />
         <input ref={search} type="search" placeholder="Search people and messages" aria-label="Search people and messages" value={c.words}
@@ -52,7 +68,7 @@ export function Sidebar() {
               {tab === 'requests' && <Talks list={requests} empty="Nobody unknown has written. Whoever does waits here until you decide." />}
             </div>
           </>}
-    </aside>
+    </div>
   )
 }
 

@@ -84,10 +84,14 @@ export class World {
 
   /** person starts somebody's chat; its link opens the page once. */
   async person(name) {
-    const port = await freePort()
-    const chat = this.start('chat', name, '--messenger', this.mailboxes, '--web', `127.0.0.1:${port}`, '--state', join(this.dir, name))
-    const link = (await chat.line(/http:\/\/\S+\/start\/[\w-]+/))[0]
-    return { name, port, chat, link, origin: new URL(link).origin }
+    const person = { name, port: await freePort() }
+    person.restart = async () => {
+      person.chat = this.start('chat', name, '--messenger', this.mailboxes, '--web', `127.0.0.1:${person.port}`, '--state', join(this.dir, name))
+      person.link = (await person.chat.line(/http:\/\/\S+\/start\/[\w-]+/))[0]
+      person.origin = new URL(person.link).origin
+    }
+    await person.restart()
+    return person
   }
 
   /** page opens somebody's page in a browser profile of its own. */
