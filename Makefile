@@ -1,4 +1,4 @@
-# Targets: run build test check race soak fuzz bench docs cross clean. CI runs `make test`.
+# Targets: run build test check race web page soak fuzz bench docs cross clean. CI runs `make test`.
 GO      ?= go
 BIN     := bin/viscript
 # names by which existing configurations start the roles
@@ -11,7 +11,7 @@ CHECKS  := inherit,-SA2001,-U1000
 CGO     := $(if $(shell command -v $${CC:-cc} 2>/dev/null),1,0)
 TAGS     = $(shell .ci/window check || echo headless)
 
-.PHONY: run build test check race soak fuzz bench docs cross clean tools
+.PHONY: run build test check race web page soak fuzz bench docs cross clean tools
 .DEFAULT_GOAL := build
 
 # at a desktop with its window, which may have to be built first
@@ -31,7 +31,7 @@ build:
 tools:
 	@.ci/tools
 
-test: tools check race soak fuzz
+test: tools check race web soak fuzz
 
 check: build
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not gofmt-ed: $$bad"; exit 1; }
@@ -44,6 +44,14 @@ check: build
 
 race:
 	CGO_ENABLED=1 $(GO) test -tags "$(TAGS)" -race -shuffle=on -timeout 20m ./...
+
+# the chat's page: what is committed is what its sources build, and Chromium shows it well
+web: build
+	@.ci/web
+
+# builds the chat's page; the result is committed, and part of the program
+page:
+	@.ci/web build
 
 # the mesh demo, and apps that come and go, crash and flood beside it: nothing may grow
 soak:
