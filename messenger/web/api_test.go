@@ -96,6 +96,25 @@ func TestGroup(t *testing.T) {
 	}
 }
 
+// TestNewContact: by key, with what the engine makes of it.
+func TestNewContact(t *testing.T) {
+	s := open(t)
+	k := newKey(t).Public()
+	var got struct{ Key string }
+	if s.ask("POST", "/api/contact", map[string]any{"address": k.String(), "name": "Ben"}, &got); got.Key != k.String() {
+		t.Errorf("%+v", got)
+	}
+	for _, address := range []string{"", "x", k.String() + "0", "<" + k.String() + ">", s.e.Self().Owner.String()} {
+		if code, text := s.status("POST", "/api/contact", `{"address":"`+address+`","name":"Other"}`); code != http.StatusBadRequest {
+			t.Errorf("%q: %d %s", address, code, text)
+		}
+	}
+	var st stateRow
+	if s.ask("GET", "/api/state", nil, &st); len(st.People) != 1 || !strings.HasPrefix(st.Me.Address, st.Me.Key.String()) {
+		t.Errorf("%+v", st)
+	}
+}
+
 // TestRefused: what is not a request of the page is refused, and nothing is done.
 func TestRefused(t *testing.T) {
 	s := open(t)

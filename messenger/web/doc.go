@@ -33,7 +33,10 @@
 //	POST /api/read      {talk, n}
 //	POST /api/person    {key, act, name}             act: add, block, unblock, verify, unverify, forget
 //	POST /api/group     {name}                       {talk}
-//	POST /api/change    {talk, act, key, name}       act: add, remove, promote, demote, rename, leave, link, revoke
+//	POST /api/contact   {address, name}              {key}; address: a KEY, or with where its messengers are
+//	POST /api/change    {talk, act, key, name}       act: add, remove, promote, demote, rename, leave; revoke, admit, refuse, cancel
+//	GET  /api/links?talk=TALK                        [{key, text, expiry, uses, ask}]
+//	POST /api/link      {talk, hours, people, ask}   {link}
 //	POST /api/join      {link}
 //	POST /api/fetch     {talk, from, id}             asks for a file
 //	GET  /api/progress?from=KEY&id=ID                {have, done}

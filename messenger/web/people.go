@@ -71,8 +71,9 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request) {
 	if !body(w, r, &q) {
 		return
 	}
-	if q.Act == "link" {
-		s.link(w, q.Talk)
+	if done, err := s.actOnLink(q.Talk, q.Act, q.Key); done {
+		s.hub.tell(event{Kind: "state", Talk: &q.Talk})
+		answer(w, struct{}{}, err)
 		return
 	}
 	kind, ok := changes()[q.Act]

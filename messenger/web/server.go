@@ -101,17 +101,17 @@ func hostName() string {
 func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
 // Link is a new address to open in a browser, once and within TokenLife. The one before is worth nothing then.
-func (s *Server) Link() string { return s.address(s.doors.newToken()) }
+func (s *Server) Link() string { return s.linkOf(s.doors.newToken()) }
 
 // Waiting is the link that was made last, if it can still be used; otherwise "".
 func (s *Server) Waiting() string {
 	if t := s.doors.waiting(); t != "" {
-		return s.address(t)
+		return s.linkOf(t)
 	}
 	return ""
 }
 
-func (s *Server) address(token string) string { return "http://" + s.host + "/start/" + token }
+func (s *Server) linkOf(token string) string { return "http://" + s.host + "/start/" + token }
 
 // Close gives the address back. For a Server that does not run.
 func (s *Server) Close() error {

@@ -82,8 +82,9 @@ type talkRow struct {
 
 // meRow is who we are.
 type meRow struct {
-	Key  identity.PubKey `json:"key"`
-	Name string          `json:"name"`
+	Key     identity.PubKey `json:"key"`
+	Address string          `json:"address"` // to give to others: the key, or with where our messengers are
+	Name    string          `json:"name"`
 	// What the server and the engine bear.
 	MaxText int    `json:"maxText"` // bytes
 	MaxFile uint64 `json:"maxFile"`
@@ -97,6 +98,9 @@ type stateRow struct {
 	People []personRow `json:"people"`
 	Groups []groupRow  `json:"groups"`
 	Talks  []talkRow   `json:"talks"`
+	// Who asks to join groups of ours, and which groups we have asked to join.
+	Asking  []askRow  `json:"asking,omitempty"`
+	Joining []joinRow `json:"joining,omitempty"`
 }
 
 func (s *Server) state(w http.ResponseWriter, _ *http.Request) {
@@ -105,11 +109,14 @@ func (s *Server) state(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) whole() (st stateRow, err error) {
-	st.Me = meRow{Key: s.e.Self().Owner, Name: s.cfg.Name, MaxText: chat.MaxText, MaxFile: chat.MaxFile, Piece: MaxPiece, Links: s.linker() != nil}
+	st.Me = meRow{Key: s.e.Self().Owner, Name: s.cfg.Name, MaxText: chat.MaxText, MaxFile: chat.MaxFile, Piece: MaxPiece, Links: hasLinks, Address: s.address()}
 	if st.People, err = s.people(); err != nil {
 		return st, err
 	}
 	if st.Groups, err = s.groups(); err != nil {
+		return st, err
+	}
+	if st.Asking, st.Joining, err = s.waitingForUs(); err != nil {
 		return st, err
 	}
 	st.Talks = []talkRow{}

@@ -160,12 +160,12 @@ func (s *Server) Notify(ev chat.Event) {
 		row := rowOf(ev.Message)
 		s.hub.tell(event{Kind: "message", Talk: talk, Message: &row})
 		s.listen(ev)
-	case chat.ContactChanged, chat.RequestAdded, chat.GroupChanged:
-		s.hub.tell(event{Kind: "state", Talk: talk})
 	case chat.NewDevice:
 		s.hub.tell(event{Kind: "device", Talk: talk})
 	case chat.FileProgress:
 		s.hub.tell(event{Kind: "file", Talk: talk, ID: &ev.File})
+	default: // people, groups, requests
+		s.hub.tell(event{Kind: "state", Talk: talk})
 	}
 }
 

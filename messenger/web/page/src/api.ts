@@ -3,7 +3,7 @@
 export type Key = string // 66 hex digits
 export type TalkID = string // a Key, or "group:" and 64 hex digits
 
-export interface Me { key: Key; name: string; maxText: number; maxFile: number; piece: number; links: boolean }
+export interface Me { key: Key; address: string; name: string; maxText: number; maxFile: number; piece: number; links: boolean }
 
 export interface Person {
   key: Key
@@ -41,7 +41,10 @@ export interface Message {
 }
 
 export interface Talk { talk: TalkID; unread: number; time: string; last?: Message; request?: boolean }
-export interface State { me: Me; people: Person[]; groups: Group[]; talks: Talk[] }
+export interface Link { key: Key; text?: string; expiry: string; uses: number; ask?: boolean }
+export interface Asking { talk: TalkID; key: Key; at: string }
+export interface Joining { talk: TalkID; inviter: Key; expiry: string }
+export interface State { me: Me; people: Person[]; groups: Group[]; talks: Talk[]; asking?: Asking[]; joining?: Joining[] }
 export interface Found { talk: TalkID; message: Message }
 export interface Progress { have: number; done: boolean }
 

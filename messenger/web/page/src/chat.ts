@@ -1,7 +1,7 @@
 // chat is what the page knows, and how it comes to know it.
 import { useEffect, useReducer } from 'preact/hooks'
 import { drop, Failure, get, post, put } from './api'
-import type { Event, Found, Group, Key, Me, Message, Person, Progress, State, Talk, TalkID } from './api'
+import type { Asking, Event, Found, Group, Joining, Key, Me, Message, Person, Progress, State, Talk, TalkID } from './api'
 import { shortKey } from './text'
 
 export type Phase = 'loading' | 'ready' | 'away' | 'ended' | 'moved'
@@ -37,10 +37,12 @@ const fetchedAtOnce = 4 << 20 // bytes of a picture of somebody we know
 
 class Chat {
   phase: Phase = 'loading'
-  me: Me = { key: '', name: '', maxText: 0, maxFile: 0, piece: 1 << 20, links: false }
+  me: Me = { key: '', address: '', name: '', maxText: 0, maxFile: 0, piece: 1 << 20, links: false }
   people = new Map<Key, Person>()
   groups = new Map<TalkID, Group>()
   talks: Talk[] = []
+  asking: Asking[] = [] // to join groups of ours
+  joining: Joining[] = [] // that we have asked to
   open: TalkID = ''
   histories = new Map<TalkID, History>()
   progress = new Map<string, Progress>()
@@ -171,6 +173,8 @@ class Chat {
       this.people = new Map(s.people.map((p) => [p.key, p]))
       this.groups = new Map(s.groups.map((g) => [g.talk, g]))
       this.talks = s.talks.filter((t) => t.last || !t.talk.startsWith('group:') || this.groups.has(t.talk))
+      this.asking = s.asking ?? []
+      this.joining = s.joining ?? []
       if (this.phase !== 'moved') this.phase = 'ready'
       this.changed()
       this.markRead()

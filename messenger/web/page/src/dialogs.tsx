@@ -1,15 +1,14 @@
-import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { ComponentChildren } from 'preact'
 import { get, post } from './api'
-import type { Group, Key, TalkID } from './api'
+import type { Group, Key, Link, TalkID } from './api'
 import { chat, useChat } from './chat'
 import { Icon } from './icons'
 import { Identicon } from './identicon'
 import { enter, Verified } from './sidebar'
-import { heardOf, plain, shortKey } from './text'
+import { fullTime, heardOf, plain, shortKey } from './text'
 import { applyTheme, theme } from './theme'
 import type { Theme } from './theme'
-import { useEffect } from 'preact/hooks'
 
 const close = () => {
   chat.show = null
@@ -76,7 +75,7 @@ function Me() {
   return (
     <Dialog title="You">
       <div class="portrait"><Identicon id={c.me.key} size={96} /><p class="bigname">{c.me.name}</p></div>
-      <KeyText label="Your key: give it to people who want to write to you" value={c.me.key} />
+      <KeyText label={`Your ${c.me.address === c.me.key ? 'key' : 'address'}: give it to people who want to write to you`} value={c.me.address} />
       <fieldset class="choice">
         <legend>Look</legend>
         {(['system', 'light', 'dark'] as const).map((t) => (
@@ -102,17 +101,16 @@ function Field({ label, value, set, hint, problem, max, mono, focus }: FieldProp
   )
 }
 
-const isKey = (s: string) => /^0[23][0-9a-f]{64}$/i.test(s.trim())
+const isAddress = (s: string) => /^0[23][0-9a-f]{64}(\/.*)?$/i.test(s.trim())
 
 function NewPerson() {
   const c = useChat()
   const [key, setKey] = useState(''), [name, setName] = useState(''), [problem, setProblem] = useState('')
   const submit = async (e: Event) => {
     e.preventDefault()
-    if (!isKey(key)) return setProblem('A key is 66 characters 0 to 9 and a to f; it begins with 02 or 03.')
-    const k = key.trim().toLowerCase()
+    if (!isAddress(key)) return setProblem('A key is 66 characters 0 to 9 and a to f; it begins with 02 or 03.')
     try {
-      await post('/api/person', { key: k, act: 'add', name: name.trim() })
+      const { key: k } = await post<{ key: Key }>('/api/contact', { address: key.trim(), name: name.trim() })
       await c.refresh()
       close()
       enter(k)
@@ -123,7 +121,7 @@ function NewPerson() {
   return (
     <Dialog title="New contact">
       <form onSubmit={(e) => void submit(e)}>
-        <Field label="Key" value={key} set={(s) => { setKey(s); setProblem('') }} problem={problem} hint="Their public key: they find it in their own page, or with tell ID key." max={80} mono focus />
+        <Field label="Key" value={key} set={(s) => { setKey(s); setProblem('') }} problem={problem} hint="Their key or address: they find it in their own page, or with tell ID key." max={2000} mono focus />
         <Field label="Name" value={name} set={setName} hint="What you call them. Nobody else learns it." max={64} />
         <div class="buttons"><button type="button" onClick={close}>Cancel</button><button class="primary" type="submit">Add</button></div>
       </form>
@@ -281,13 +279,12 @@ function GroupDetails({ talk }: { talk: TalkID }) {
 function Members({ g }: { g: Group }) {
   const c = useChat()
   const [chosen, setChosen] = useState(new Set<Key>())
-  const [link, setLink] = useState('')
   const admin = g.role === 'admin'
   const change = (act: string, rest: object = {}) => c.run(async () => {
-    const r = await post<{ link?: string }>('/api/change', { talk: g.talk, act, ...rest })
-    if (r.link) setLink(r.link)
+    await post('/api/change', { talk: g.talk, act, ...rest })
     await c.refresh()
   })
+  const asking = c.asking.filter((a) => a.talk === g.talk)
   return (
     <Dialog title="Group">
       <div class="portrait">
@@ -314,10 +311,62 @@ function Members({ g }: { g: Group }) {
       {admin && <>
         <Choose chosen={chosen} set={setChosen} without={new Set(g.members.map((m) => m.key))} />
         {chosen.size > 0 && <div class="buttons"><button class="primary" onClick={() => void c.run(() => add(g.talk, chosen)).then(() => { setChosen(new Set()); return c.refresh() })}>Add {chosen.size}</button></div>}
-        {c.me.links && <div class="buttons"><button onClick={() => void change('link')}><Icon name="link" size={18} />Make a link to join</button></div>}
-        {link && <KeyText label="Whoever has this link can join until it runs out" value={link} />}
+        {asking.length > 0 && <h3>Ask to join</h3>}
+        {asking.length > 0 && <ul class="members">
+          {asking.map((a) => (
+            <li key={a.key}>
+              <Identicon id={a.key} size={34} />
+              <span class="membername"><bdi>{plain(c.name(a.key))}</bdi></span>
+              <button onClick={() => void change('admit', { key: a.key })}>Let in</button>
+              <button onClick={() => void change('refuse', { key: a.key })}>Refuse</button>
+            </li>
+          ))}
+        </ul>}
+        {c.me.links && <Links talk={g.talk} />}
       </>}
       {g.role !== 'left' && <div class="buttons"><Sure text="Leave the group" ask="Leave for good?" act={() => void change('leave').then((ok) => ok && close())} /></div>}
     </Dialog>
   )
 }
+
+const lives: [string, number][] = [['a day', 24], ['a week', 7 * 24], ['30 days', 30 * 24]]
+
+/** Links are a group's invitations: whoever has the text may join, or ask to. */
+function Links({ talk }: { talk: TalkID }) {
+  const c = useChat()
+  const [list, setList] = useState<Link[]>([])
+  const [hours, setHours] = useState(7 * 24), [people, setPeople] = useState(10), [ask, setAsk] = useState(false)
+  const g = c.groups.get(talk)
+  const load = () => void get<Link[]>('/api/links', { talk }).then(setList, () => undefined)
+  useEffect(load, [talk, g])
+  const make = (e: Event) => {
+    e.preventDefault()
+    void c.run(async () => {
+      await post('/api/link', { talk, hours, people, ask })
+      load()
+    })
+  }
+  const revoke = (key: Key) => void c.run(async () => {
+    await post('/api/change', { talk, act: 'revoke', key })
+    load()
+  })
+  return (
+    <section class="links" aria-labelledby="linkshead">
+      <h3 id="linkshead">Links to join</h3>
+      {list.map((l) => (
+        <div key={l.key}>
+          {l.text ? <KeyText label={aboutLink(l)} value={l.text} /> : <p class="hint">{aboutLink(l)}; another admin has its text</p>}
+          <div class="buttons"><Sure text="Revoke" ask="Sure?" act={() => revoke(l.key)} /></div>
+        </div>
+      ))}
+      <form class="newlink" onSubmit={make}>
+        <label>For <select value={String(hours)} onChange={(e) => setHours(Number(e.currentTarget.value))}>{lives.map(([name, h]) => <option value={String(h)}>{name}</option>)}</select></label>
+        <label>and <input type="number" min={1} max={100} value={people} onInput={(e) => setPeople(Number(e.currentTarget.value) || 1)} /> people</label>
+        <label class="check"><input type="checkbox" checked={ask} onChange={(e) => setAsk(e.currentTarget.checked)} />an admin lets each in</label>
+        <button type="submit"><Icon name="link" size={18} />Make a link</button>
+      </form>
+    </section>
+  )
+}
+
+const aboutLink = (l: Link) => `Until ${fullTime(l.expiry)}, for ${l.uses} ${l.uses === 1 ? 'person' : 'people'}${l.ask ? ', who ask' : ''}`

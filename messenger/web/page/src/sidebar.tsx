@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { chat, useChat } from './chat'
+import { post } from './api'
 import type { Found, Group, Message, Person, Talk } from './api'
 import { Icon } from './icons'
 import { Identicon } from './identicon'
@@ -61,10 +62,11 @@ export function Sidebar() {
       {c.words.trim()
         ? <Results />
         : <>
-            <Tabs tab={tab} set={setTab} requests={requests.length} />
+            <Tabs tab={tab} set={setTab} requests={requests.length + c.asking.length} />
             <div class="scroll" role="tabpanel" id="panel" aria-labelledby={'tab-' + tab} tabIndex={-1}>
               {tab === 'talks' && <Talks list={c.talks.filter((t) => !t.request)} empty="No conversations yet. Add a contact by key, or begin a group." />}
               {tab === 'people' && <People list={[...c.people.values()].filter((p) => !p.request && !p.met)} />}
+              {tab === 'requests' && <Waiting />}
               {tab === 'requests' && <Talks list={requests} empty="Nobody unknown has written. Whoever does waits here until you decide." />}
             </div>
           </>}
@@ -91,6 +93,31 @@ function Tabs({ tab, set, requests }: { tab: Tab; set: (t: Tab) => void; request
         </button>
       ))}
     </div>
+  )
+}
+
+/** Waiting are people who ask to join groups of ours, and groups that we have asked to join. */
+function Waiting() {
+  const c = useChat()
+  if (!c.asking.length && !c.joining.length) return null
+  return (
+    <Rows label="Groups to join">
+      {c.asking.map((a) => (
+        <li key={a.talk + a.key}>
+          <button class="row" tabIndex={-1} onClick={() => { c.show = { kind: 'group', talk: a.talk }; c.changed() }}>
+            <Identicon id={a.key} size={42} />
+            <span class="rowtext"><span class="rowtop"><bdi class="rowname">{plain(c.name(a.key))}</bdi></span><span class="rowlast"><bdi>asks to join {plain(c.title(a.talk))}</bdi></span></span>
+          </button>
+        </li>
+      ))}
+      {c.joining.map((j) => (
+        <li key={j.talk} class="waiting">
+          <Identicon id={j.talk} size={42} />
+          <span class="rowtext"><span class="rowname">A group</span><span class="rowlast">waits for <bdi>{plain(c.name(j.inviter))}</bdi></span></span>
+          <button onClick={() => void c.run(async () => { await post('/api/change', { talk: j.talk, act: 'cancel' }); await c.refresh() })}>Cancel</button>
+        </li>
+      ))}
+    </Rows>
   )
 }
 

@@ -192,6 +192,63 @@ export const steps = {
     for (const p of [a, b, c]) quiet(p)
   },
 
+  // Somebody joins by a link, another asks first; a link that is revoked lets nobody in. Where the engine knows links.
+  async links(w) {
+    const a = w.pages.ann
+    if (!(await a.evaluate(async () => (await (await fetch('/api/state')).json()).me.links))) return
+    const [dora, emil] = await Promise.all(['Dora', 'Emil'].map((n) => w.person(n)))
+    const d = await w.page(dora), e = await w.page(emil)
+    await a.bringToFront()
+    await a.getByRole('button', { name: 'New group' }).click()
+    await a.getByLabel('Name', { exact: true }).fill('Book club')
+    await a.getByRole('button', { name: 'Create' }).click()
+    await a.locator('.talkhead h1', { hasText: 'Book club' }).waitFor()
+    await a.getByRole('button', { name: 'Group details' }).click()
+    const link = async (nth) => {
+      await a.getByRole('button', { name: 'Make a link' }).click()
+      const all = a.locator('.links .keytext code')
+      await until('the link', async () => (await all.count()) === nth + 1)
+      return (await all.allTextContents()).map((t) => t.replaceAll('\u200b', ''))
+    }
+    const [free] = await link(0)
+    assert.match(free, /^viscript:join\//)
+    await a.getByRole('checkbox', { name: 'an admin lets each in' }).check()
+    const ask = (await link(1)).find((t) => t !== free)
+    await everyway(a, 'links', shot)
+    const join = async (p, text) => {
+      await p.bringToFront()
+      await p.getByRole('button', { name: 'New group' }).click()
+      await p.getByLabel('Or join by a link').fill(text)
+      await p.getByRole('button', { name: 'Join', exact: true }).click()
+    }
+    await join(d, free)
+    await d.locator('.rowname', { hasText: 'Book club' }).waitFor()
+    await join(e, ask)
+    await e.getByRole('tab', { name: /Requests/ }).click()
+    await a.bringToFront()
+    await a.getByRole('button', { name: 'Let in' }).click()
+    await until('three members', async () => (await a.locator('.members').first().locator('li').count()) === 3)
+    await e.getByRole('tab', { name: 'Chats' }).click()
+    await e.locator('.rowname', { hasText: 'Book club' }).waitFor()
+    for (let n = 2; n > 0; n--) {
+      await a.getByRole('button', { name: 'Revoke' }).first().click()
+      await a.getByRole('button', { name: 'Sure?' }).click()
+      await until('the link is gone', async () => (await a.getByRole('button', { name: 'Revoke' }).count()) === n - 1)
+    }
+    await a.keyboard.press('Escape')
+    await say(a, 'Welcome, both')
+    await d.bringToFront()
+    await openTalk(d, 'Book club')
+    await heard(d, 'Welcome, both')
+    for (const p of [d, e]) {
+      quiet(p)
+      await p.context().close()
+    }
+    for (const p of [dora, emil]) await p.chat.stop()
+    await a.bringToFront()
+    await openTalk(a, 'Sunday walk')
+  },
+
   // Ben is away, and the messenger is killed meanwhile: all arrives, once and in order.
   async offline(w) {
     const { ann: a, ben: b } = w.pages
