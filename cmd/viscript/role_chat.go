@@ -55,9 +55,9 @@ it sees whose mailboxes there are, sizes and times. History is on this disk only
 
 // chatRoom is a person's messenger as the console sees it.
 type chatRoom struct {
+	web   *web.Server // nil: no page
 	e     *chat.Engine
 	post  *mailbox.Client
-	web   *web.Server   // nil: no page
 	added chan struct{} // holds one: something came
 	about string        // the status when all has been read
 }

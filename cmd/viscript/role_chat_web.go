@@ -54,10 +54,6 @@ func (p *chatRoom) page() string {
 	return ", page on port " + port + ": tell ID web"
 }
 
-func (p *chatRoom) webCommands() []chatCommand {
-	return []chatCommand{{"web", "", "an address of our page for a browser on this machine; it opens once, for 15 minutes", 0, 0, p.webLink}}
-}
-
 func (p *chatRoom) webLink([]string) (any, error) {
 	if p.web == nil {
 		return nil, errors.New("this chat has no page: start it with --web 127.0.0.1:PORT")

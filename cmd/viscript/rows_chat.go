@@ -32,7 +32,7 @@ type chatCommand struct {
 
 func (p *chatRoom) commands() []signal.Command {
 	var list []signal.Command
-	for _, c := range append(p.webCommands(), []chatCommand{
+	for _, c := range []chatCommand{
 		{"msg", "KEY|NAME|GROUP TEXT", "write to a person or a group", 2, -1, p.msg},
 		{"chat", "KEY|NAME|GROUP [COUNT]", "show a conversation; it counts as read", 1, 2, p.chat},
 		{"inbox", "", "conversations, the newest first, with what has not been read; requests too", 0, 0, p.inbox},
@@ -46,6 +46,7 @@ func (p *chatRoom) commands() []signal.Command {
 		{"send", "KEY|NAME|GROUP FILE", "offer a file of this machine, by its whole path; a copy is kept, encrypted", 2, 2, p.send},
 		{"fetch", "KEY|NAME|GROUP N FILE", "get the file of message N; asked again it says how far that is, and at the end writes FILE, a new one", 3, 3, p.fetch},
 		{"search", "WORDS", "find messages that contain the words", 1, -1, p.search},
+		{"web", "", "an address of our page for a browser on this machine; it opens once, for 15 minutes", 0, 0, p.webLink},
 		{"groups", "", "groups and who is in them", 0, 0, p.groups},
 		{"group", "NAME", "begin a group", 1, -1, p.group},
 		{"invite", "GROUP KEY|NAME", "add somebody to a group", 2, 2, p.member(group.Add)},
@@ -53,7 +54,7 @@ func (p *chatRoom) commands() []signal.Command {
 		{"promote", "GROUP KEY|NAME", "make a member an admin", 2, 2, p.member(group.Promote)},
 		{"leave", "GROUP", "leave a group", 1, 1, p.leave},
 		{"key", "", "our public key, to give to others", 0, 0, func([]string) (any, error) { return p.e.Self().Owner.String(), nil }},
-	}...) {
+	} {
 		list = append(list, signal.Command{Name: c.name, Args: c.args, Help: c.help, Run: c.call})
 	}
 	return list
