@@ -6,7 +6,7 @@ import { chat, useChat } from './chat'
 import { Icon } from './icons'
 import { Identicon } from './identicon'
 import { enter, Verified } from './sidebar'
-import { fullTime, heardOf, plain, shortKey } from './text'
+import { dateTime, heardOf, plain, shortKey } from './text'
 import { applyTheme, theme } from './theme'
 import type { Theme } from './theme'
 
@@ -58,7 +58,7 @@ function KeyText({ label, value }: { label: string; value: string }) {
   return (
     <div class="keytext">
       <span class="label">{label}</span>
-      <code>{value.match(/.{1,6}/g)?.join('\u200b')}</code>
+      <code class={value.length > 150 ? 'one' : ''}>{value.match(/.{1,6}/g)?.join('\u200b')}</code>
       <button onClick={() => void copy(value)}><Icon name="copy" size={18} />Copy</button>
     </div>
   )
@@ -369,4 +369,4 @@ function Links({ talk }: { talk: TalkID }) {
   )
 }
 
-const aboutLink = (l: Link) => `Until ${fullTime(l.expiry)}, for ${l.uses} ${l.uses === 1 ? 'person' : 'people'}${l.ask ? ', who ask' : ''}`
+const aboutLink = (l: Link) => `Until ${dateTime(l.expiry)}, for ${l.uses} ${l.uses === 1 ? 'person' : 'people'}${l.ask ? ', who ask' : ''}`

@@ -62,6 +62,9 @@ const shortDate = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 's
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' })
 
 export const timeOf = (t: string) => clock.format(new Date(t))
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+
+export const dateTime = (t: string) => short.format(new Date(t))
 export const fullTime = (t: string) => full.format(new Date(t))
 
 const dayNumber = (d: Date) => Math.floor((d.getTime() - d.getTimezoneOffset() * 60_000) / 86_400_000)
