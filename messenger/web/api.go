@@ -18,6 +18,7 @@ const (
 	maxHistory = 200 // messages
 	maxFound   = 100
 	maxWords   = 200 // bytes to search for
+	maxSearch  = 2   // searches at a time, which read all of the history; the others wait
 )
 
 func (s *Server) routes() http.Handler {
@@ -133,6 +134,12 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) {
 	words := r.FormValue("words")
 	if len(words) > maxWords {
 		fail(w, http.StatusBadRequest, "too long")
+		return
+	}
+	select {
+	case s.searches <- struct{}{}:
+		defer func() { <-s.searches }()
+	case <-r.Context().Done(): // they have typed on
 		return
 	}
 	list, err := s.e.Search(words, maxFound)

@@ -55,6 +55,8 @@ type Server struct {
 	heard   heard
 	timeout timeouts
 	files   chan struct{} // a token per file that is being answered
+	// searches has a token per search that goes on.
+	searches chan struct{}
 }
 
 // timeouts are those that tests shorten.
@@ -82,7 +84,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, e: cfg.Engine, log: cfg.Log.With("part", "web"), ln: ln,
 		host:  hostName() + ":" + strconv.Itoa(ln.Addr().(*net.TCPAddr).Port),
-		doors: newDoors(cfg.Now, cfg.LinkUsed), files: make(chan struct{}, maxFiles), timeout: timeouts{headTimeout, bodyTimeout},
+		doors: newDoors(cfg.Now, cfg.LinkUsed), files: make(chan struct{}, maxFiles), searches: make(chan struct{}, maxSearch), timeout: timeouts{headTimeout, bodyTimeout},
 	}
 	s.hub = newHub(s.doors.valid)
 	s.uploads = newUploads(s.e)

@@ -31,6 +31,7 @@ export type Show =
   | null
 
 const page = 50 // messages asked for at a time
+const searchPause = 200 // milliseconds without another letter before messages are searched
 const most = 500 // messages kept of a conversation that grows
 const picturePattern = /\.(png|jpe?g|gif|webp)$/i
 const fetchedAtOnce = 4 << 20 // bytes of a picture of somebody we know
@@ -100,6 +101,7 @@ class Chat {
       this.markRead()
     })
     addEventListener('focus', () => this.markRead())
+    setInterval(() => this.changed(), 60_000) // how long ago people were heard of
     addEventListener('popstate', (e) => this.go((e.state as { talk?: TalkID } | null)?.talk ?? '', false))
     this.connect()
   }
@@ -175,6 +177,7 @@ class Chat {
       this.talks = s.talks.filter((t) => t.last || !t.talk.startsWith('group:') || this.groups.has(t.talk))
       this.asking = s.asking ?? []
       this.joining = s.joining ?? []
+      if (this.phase === 'loading') requestAnimationFrame(() => performance.mark('shown'))
       if (this.phase !== 'moved') this.phase = 'ready'
       this.changed()
       this.markRead()
@@ -328,6 +331,8 @@ class Chat {
     if (!words.trim()) this.found = null
     this.changed()
     if (!words.trim()) return
+    await new Promise((r) => setTimeout(r, searchPause))
+    if (this.words !== words) return
     try {
       const found = await get<Found[]>('/api/search', { words })
       if (this.words === words) this.found = found

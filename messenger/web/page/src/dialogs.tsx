@@ -29,6 +29,7 @@ export function Dialogs() {
 
 /** Dialog is modal: the browser keeps the focus in it, and gives it back. */
 function Dialog({ title, children }: { title: string; children: ComponentChildren }) {
+  const c = useChat()
   const ref = useRef<HTMLDialogElement>(null)
   useLayoutEffect(() => {
     const d = ref.current!
@@ -44,6 +45,7 @@ function Dialog({ title, children }: { title: string; children: ComponentChildre
       <div class="sheet">
         <header><h2 id="dialogtitle">{title}</h2><button class="round" aria-label="Close" title="Close" onClick={close}><Icon name="close" /></button></header>
         {children}
+        <div class="told" role="status">{c.toast && <div class="toast">{c.toast}</div>}</div>
       </div>
     </dialog>
   )

@@ -25,7 +25,7 @@ function Page() {
       <Conversation />
       <Dialogs />
       {c.phase === 'away' && <div class="banner" role="status">The program does not answer. Trying again…</div>}
-      <div class="toasts" role="status">{c.toast && <div class="toast">{c.toast}</div>}</div>
+      <div class="toasts" role="status">{c.toast && !c.show && <div class="toast">{c.toast}</div>}</div>
       <div class="hidden" aria-live="polite">{c.said}</div>
     </div>
   )

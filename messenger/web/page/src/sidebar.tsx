@@ -131,10 +131,10 @@ function Rows({ label, children }: { label: string; children: preact.ComponentCh
   return <ul class="rows" ref={ref} aria-label={label} onKeyDown={(e) => rove(e, e.currentTarget, '.row')}>{children}</ul>
 }
 
-function lastWords(m: Message | undefined): string {
+function lastWords(m: Message | undefined, group: boolean): string {
   if (!m) return 'No messages yet'
   if (m.note) return noteText(m)
-  const who = m.from === chat.me.key ? 'You: ' : ''
+  const who = m.from === chat.me.key ? 'You: ' : group ? `${plain(chat.name(m.from))}: ` : ''
   return who + (m.file ? `📎 ${plain(m.file.name)}` : (m.text ?? '').slice(0, 120))
 }
 
@@ -155,7 +155,7 @@ function Talks({ list, empty }: { list: Talk[]; empty: string }) {
               </span>
               <span class="rowlast">
                 {t.last && !t.last.note && t.last.from === c.me.key && <StatusMark m={t.last} />}
-                <bdi>{lastWords(t.last)}</bdi>
+                <bdi>{lastWords(t.last, t.talk.startsWith('group:'))}</bdi>
                 {t.unread > 0 && <span class="badge">{t.unread > 999 ? '999+' : t.unread}<span class="hidden"> unread</span></span>}
               </span>
             </span>
@@ -178,7 +178,7 @@ function People({ list }: { list: Person[] }) {
   if (!list.length) return <p class="empty">No contacts yet. Ask somebody for their key, and add it.</p>
   return (
     <Rows label="People">
-      {list.slice(0, shown).map((p) => <PersonRow p={p} />)}
+      {list.slice(0, shown).map((p) => <PersonRow key={p.key} p={p} />)}
       {list.length > shown && <li class="empty">And {list.length - shown} more: search for them.</li>}
     </Rows>
   )
@@ -186,7 +186,7 @@ function People({ list }: { list: Person[] }) {
 
 function PersonRow({ p }: { p: Person }) {
   return (
-    <li key={p.key}>
+    <li>
       <button class="row" tabIndex={-1} onClick={() => (p.blocked ? (chat.show = { kind: 'person', key: p.key }, chat.changed()) : enter(p.key))}>
         <Identicon id={p.key} size={42} />
         <span class="rowtext">
@@ -212,19 +212,19 @@ function Results() {
       {people.length + groups.length > 0 && <h2 class="listhead">People and groups</h2>}
       {people.length + groups.length > 0 && (
         <Rows label="People and groups found">
-          {groups.slice(0, 50).map((g) => <GroupRow g={g} />)}
-          {people.slice(0, 50).map((p) => <PersonRow p={p} />)}
+          {groups.slice(0, 50).map((g) => <GroupRow key={g.talk} g={g} />)}
+          {people.slice(0, 50).map((p) => <PersonRow key={p.key} p={p} />)}
         </Rows>
       )}
       {found && found.length > 0 && <h2 class="listhead">Messages</h2>}
-      {found && found.length > 0 && <Rows label="Messages found">{found.map((f) => <FoundRow f={f} />)}</Rows>}
+      {found && found.length > 0 && <Rows label="Messages found">{found.map((f) => <FoundRow key={f.talk + f.message.n} f={f} />)}</Rows>}
     </div>
   )
 }
 
 function GroupRow({ g }: { g: Group }) {
   return (
-    <li key={g.talk}>
+    <li>
       <button class="row" tabIndex={-1} onClick={() => enter(g.talk)}>
         <Identicon id={g.talk} size={42} />
         <span class="rowtext"><span class="rowtop"><bdi class="rowname">{plain(g.name)}</bdi></span><span class="rowlast">{g.members.length} members</span></span>
@@ -239,7 +239,7 @@ function FoundRow({ f }: { f: Found }) {
   const at = text.toLowerCase().indexOf(words.toLowerCase())
   const from = Math.max(0, at - 30)
   return (
-    <li key={f.talk + f.message.n}>
+    <li>
       <button class="row" tabIndex={-1} onClick={() => enter(f.talk, f.message.n)}>
         <Identicon id={f.talk} size={42} />
         <span class="rowtext">
