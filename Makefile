@@ -1,4 +1,4 @@
-# Targets: run build test check race people soak fuzz bench docs cross clean. CI runs `make test`.
+# Targets: run build test check race people web page soak fuzz bench docs cross clean. CI runs `make test`.
 GO      ?= go
 BIN     := bin/viscript
 # names by which existing configurations start the roles
@@ -13,7 +13,7 @@ TAGS     = $(shell .ci/window check || echo headless)
 NATIVE   = test "$$($(GO) env GOOS GOARCH)" = "$$($(GO) env GOHOSTOS GOHOSTARCH)"
 BUILDID  = -s -w -buildid=$$($(GO) tool buildid $(BIN))
 
-.PHONY: run build test check race people soak fuzz bench docs cross clean tools
+.PHONY: run build test check race people web page soak fuzz bench docs cross clean tools
 .DEFAULT_GOAL := build
 
 # at a desktop with its window, which may have to be built first
@@ -36,7 +36,7 @@ build:
 tools:
 	@.ci/tools
 
-test: tools check race people soak fuzz
+test: tools check race people web soak fuzz
 
 check: build
 	@bad=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$bad" || { echo "not gofmt-ed: $$bad"; exit 1; }
@@ -53,6 +53,14 @@ race:
 # holds in its files and its memory, floods of mailboxes and requests
 people:
 	CGO_ENABLED=0 $(GO) test -count=1 -timeout 20m -v -run '^(TestChatThousands|TestMessengerStolen|TestChatAbuse)$$' ./cmd/viscript
+
+# the chat's page: what is committed is what its sources build, and Chromium shows it well
+web: build
+	@.ci/web
+
+# builds the chat's page; the result is committed, and part of the program
+page:
+	@.ci/web build
 
 # the mesh demo, and apps that come and go, crash and flood beside it: nothing may grow
 soak:

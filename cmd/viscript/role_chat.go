@@ -11,17 +11,18 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/skycoin/viscript/messenger/chat"
+	"github.com/skycoin/viscript/messenger/web"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/command"
 )
 
 func chatRole() role {
-	var notices string
+	var notices, page string
 	var servers, known []string
 	return role{
 		name:  "chat",
-		args:  "NAME --messenger [KEY@]HOST:PORT ...",
+		args:  "NAME --messenger [KEY@]HOST:PORT ... [--web 127.0.0.1:PORT]",
 		short: "a person's messenger: conversations by public key, alone and in groups",
 		long: `NAME   what this person is called on this machine; each name has a key and a history of its own
 
@@ -35,6 +36,7 @@ when one never comes back. People whose mailboxes are at messengers that we do n
 			f.StringArrayVar(&servers, "messenger", nil, "where our mailbox is, `[KEY@]HOST:PORT`: what a messenger was given as --mailboxes; may be given again: others try them in order")
 			f.StringArrayVar(&known, "know", nil, "somebody of this machine, `NAME` of their chat beside this one, is a contact from the start; may be given again")
 			f.StringVar(&notices, "notices", noticesNames, "what prompt and window tell of new messages, `WHAT`: names of who wrote, the text too, or off")
+			f.StringVar(&page, "web", "", "also serve a page for a browser of this user on this machine, at `127.0.0.1:PORT`; tell ID web says how to open it")
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
 			posts, err := newChatPosts(servers, e)
@@ -55,13 +57,17 @@ when one never comes back. People whose mailboxes are at messengers that we do n
 			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Posts: posts.posts(), Dial: posts.visit, Log: e.log, Notify: p.notify}); err != nil {
 				return nil, errors.Join(err, posts.close())
 			}
-			return &service{run: p.run, status: p.about, commands: p.commands(), private: true, follow: p.follow}, nil
+			if err := p.openWeb(page, args[0], e); err != nil {
+				return nil, errors.Join(err, posts.close(), p.e.Close())
+			}
+			return &service{run: p.run, status: p.about + p.page(), commands: p.commands(), private: true, follow: p.follow}, nil
 		},
 	}
 }
 
 // chatRoom is a person's messenger as the console sees it.
 type chatRoom struct {
+	web   *web.Server // nil: no page
 	e     *chat.Engine
 	posts *chatPosts
 	dir   string        // the state folder, with the key
@@ -78,7 +84,7 @@ func (p *chatRoom) run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { p.tellNotices(beside, signal.FromContext(ctx)) })
 	work.Go(func() { p.aside(beside) })
-	err := p.e.Run(ctx)
+	err := p.serve(ctx)
 	cancel()
 	work.Wait()
 	return errors.Join(err, p.posts.close(), p.e.Close())
@@ -86,13 +92,11 @@ func (p *chatRoom) run(ctx context.Context) error {
 
 func (p *chatRoom) notify(ev chat.Event) {
 	p.tell.hear(ev, p.self)
+	p.tellWeb(ev)
 	if ev.Kind != chat.MessageAdded && ev.Kind != chat.ContactChanged && ev.Kind != chat.RequestAdded {
 		return
 	}
-	select {
-	case p.added <- struct{}{}:
-	default:
-	}
+	p.kick()
 }
 
 // statusPause is how often the status changes at most.
@@ -101,7 +105,7 @@ const statusPause = 2 * time.Second
 // follow shows how many messages have not been read.
 func (p *chatRoom) follow(ctx context.Context, say func(string)) {
 	for ctx.Err() == nil {
-		say(p.about + p.unread())
+		say(p.about + p.unread() + p.page())
 		select {
 		case <-p.added:
 		case <-ctx.Done():

@@ -47,6 +47,7 @@ func (p *chatRoom) commands() []signal.Command {
 		{"send", "KEY|NAME|GROUP FILE", "offer a file of this machine, by its whole path; a copy is kept, encrypted", 2, 2, p.send},
 		{"fetch", "KEY|NAME|GROUP N FILE", "get the file of message N; asked again it says how far that is, and at the end writes FILE, a new one", 3, 3, p.fetch},
 		{"search", "WORDS", "find messages that contain the words", 1, -1, p.search},
+		{"web", "", "an address of our page for a browser on this machine; it opens once, for 15 minutes", 0, 0, p.webLink},
 		{"groups", "", "groups and who is in them", 0, 0, p.groups},
 		{"group", "NAME", "begin a group", 1, -1, p.group},
 		{"invite", "GROUP KEY|NAME", "add somebody to a group", 2, 2, p.member(group.Add)},
