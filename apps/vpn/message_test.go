@@ -140,3 +140,26 @@ func FuzzMessages(f *testing.F) {
 		_ = fmt.Sprint(got)
 	})
 }
+
+// FuzzRead: what is read of a stream is what was written, message by message.
+func FuzzRead(f *testing.F) {
+	two := appendMessage(appendMessage(nil, kindPing, appendStamp(nil, 5)), kindWelcome, sampleWelcome().append(nil))
+	f.Add(two)
+	f.Add(two[:len(two)-1])
+	f.Add(appendMessage(nil, kindRefusal, nil))
+	f.Add([]byte{1, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in, buf := bytes.NewReader(b), make([]byte, messageHeader+maxMessage)
+		var again []byte
+		for {
+			k, body, err := readMessage(in, buf)
+			if err != nil {
+				break
+			}
+			again = appendMessage(again, k, body)
+		}
+		if !bytes.HasPrefix(b, again) {
+			t.Fatalf("%x is read as %x", b, again)
+		}
+	})
+}

@@ -220,7 +220,13 @@ func fuzz(f *testing.F, name string) {
 	})
 }
 
-func FuzzRecord(f *testing.F)  { fuzz(f, "record") }
+func FuzzRecord(f *testing.F) {
+	r := sample(f)
+	r.Attrs, r.Addrs = append(r.Attrs, Attr{"kind", ""}, Attr{"zone", "a b"}), append(r.Addrs, "quic:[2001:db8::1]:5000")
+	r.Services, r.Homes = append(r.Services, Service{"web", "page", 80}), nil
+	f.Add(r.Append(nil))
+	fuzz(f, "record")
+}
 func FuzzWord(f *testing.F)    { fuzz(f, "word") }
 func FuzzHead(f *testing.F)    { fuzz(f, "head") }
 func FuzzMessage(f *testing.F) { fuzz(f, "message") }

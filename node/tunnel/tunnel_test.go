@@ -306,3 +306,41 @@ func TestNoAllocation(t *testing.T) {
 		t.Errorf("%v allocations for three packets", n)
 	}
 }
+
+// FuzzReceive: whatever a peer sends, the TUN gets only what it may send, from it and to us, and every packet is counted.
+func FuzzReceive(f *testing.F) {
+	ours, theirs := prefixes("10.9.0.1/32", "fd00::1/128"), prefixes("10.9.0.7/32", "10.9.1.0/24", "fd00::7/128")
+	for _, b := range [][]byte{
+		frame("10.9.0.7", "10.9.0.1", 9), frame("10.9.0.8", "10.9.0.1", 9), frame("10.9.0.7", "10.9.0.2", 9), frame("224.0.0.1", "10.9.0.1", 0),
+		append(frame("10.9.1.3", "10.9.0.1", 100), frame("10.9.0.7", "10.9.0.1", 1200)...), frame("10.9.0.7", "10.9.0.1", 9)[:20],
+	} {
+		f.Add(b, uint8(packet.All))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, have uint8) {
+		dev := &fake{}
+		tn := New(Config{Device: dev, Offload: packet.Offload(have), Head: head, Tail: tail})
+		tn.SetRules(packet.Rules{Accept: ours})
+		if err := tn.SetPeer(Peer{PeerID: id(1), Prefixes: theirs}); err != nil {
+			t.Fatal(err)
+		}
+		tn.Receive(id(2), bytes.Clone(b))
+		if len(dev.out) > 0 {
+			t.Fatal("a stranger's packet is taken")
+		}
+		tn.Receive(id(1), bytes.Clone(b))
+		in := func(list []netip.Prefix, a netip.Addr) bool {
+			return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(a) })
+		}
+		size := 0
+		for _, got := range dev.out {
+			p, frame, rest, err := packet.Inbound(got, packet.All)
+			if err != nil || len(rest) > 0 || len(frame) != len(got) || !in(theirs, p.Src) || !in(ours, p.Dst) {
+				t.Fatalf("%x is taken: %+v, %v", got, p, err)
+			}
+			size += len(got)
+		}
+		if _, counts := tn.Counts(); size > len(b) || counts[0].Received.Packets != uint64(len(dev.out)) {
+			t.Fatalf("%d of %d bytes in %d packets are taken, counted %+v", size, len(b), len(dev.out), counts[0])
+		}
+	})
+}

@@ -188,3 +188,31 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseReceiving(f *testing.F) {
+	s := New(newPlace(f), now)
+	r := mustReceive(f, s)
+	f.Add(r.AppendTo(nil))
+	mustSeal(f, s, "late")
+	mustSeal(f, s, "later")
+	m := mustSeal(f, s, "first")
+	mustOpen(f, r, m, "first")
+	f.Add(r.AppendTo(nil))
+	next := mustSeal(f, s, "next")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := ParseReceiving(b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(r.AppendTo(nil), b) {
+			t.Fatal("another encoding of the same chain")
+		}
+		for _, m := range [][]byte{next, m} {
+			if _, err := r.Open(nil, m); err == nil {
+				if _, err := r.Open(nil, m); !errors.Is(err, ErrUsed) {
+					t.Fatalf("opened twice: %v", err)
+				}
+			}
+		}
+	})
+}
