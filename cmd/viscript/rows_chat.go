@@ -210,6 +210,7 @@ func (p *chatRoom) inbox([]string) (any, error) {
 // contactRow is a person.
 type contactRow struct {
 	Name  string          `json:"name"`
+	Heard string          `json:"heard"` // when a device of theirs was last heard of, to the minute
 	State string          `json:"state"` // contact, verified, request, member (of a group only), blocked
 	Key   identity.PubKey `json:"key"`
 }
@@ -229,7 +230,11 @@ func (p *chatRoom) contacts([]string) (any, error) {
 		case c.Verified:
 			state = "verified"
 		}
-		rows = append(rows, contactRow{c.Name, state, c.Key})
+		heard := ""
+		if !c.Heard.IsZero() {
+			heard = c.Heard.Format("2006-01-02 15:04")
+		}
+		rows = append(rows, contactRow{c.Name, heard, state, c.Key})
 	}
 	return rows, err
 }

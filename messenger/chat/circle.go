@@ -306,6 +306,7 @@ func (e *Engine) note(t tx, id group.Hash, entry *group.Entry) error {
 
 // meetMembers remembers who is in a group with us: they may send us what belongs to the group.
 func (e *Engine) meetMembers(t tx, g *group.Group) error {
+	room := -1 // not counted yet
 	for _, m := range g.Members() {
 		c, found, err := t.contact(m.Key)
 		if err != nil {
@@ -314,6 +315,13 @@ func (e *Engine) meetMembers(t tx, g *group.Group) error {
 		if found || m.Key == e.self.Owner {
 			continue
 		}
+		if room < 0 {
+			room = MaxContacts + MaxRequests - t.count(contactBucket, MaxContacts+MaxRequests)
+		}
+		if room == 0 {
+			return nil // of the others nothing is read until there is room
+		}
+		room--
 		c.Met, c.Added = true, e.now()
 		if err := t.saveContact(&c); err != nil {
 			return err
@@ -381,7 +389,7 @@ func (e *Engine) mayBring(t tx, from identity.PubKey, id group.Hash) error {
 	case l != nil || !found || !c.known():
 		return errForeign
 	}
-	if t.Bucket([]byte(groupBucket)).Stats().KeyN >= MaxGroups {
+	if t.count(groupBucket, MaxGroups) >= MaxGroups {
 		return errForeign
 	}
 	return nil
@@ -419,6 +427,9 @@ func (e *Engine) answerAsk(in *inbox, from identity.PubKey, c *content) error {
 	l, err := e.groupLog(in.t, c.group)
 	if err != nil || l == nil {
 		return errors.Join(err, errForeign)
+	}
+	if in.t.muchWaits(from) {
+		return errForeign
 	}
 	if _, ok := l.Group().Member(from); !ok && from != e.self.Owner {
 		return errForeign
@@ -594,10 +605,10 @@ func (e *Engine) openGroup(in *inbox, from mailbox.Address, message []byte) erro
 	return e.hear(in, from, In(g.ID()), c)
 }
 
-// park keeps what came too early; the oldest gives way.
+// park keeps what came too early; when there is too much, something else gives way.
 func (e *Engine) park(t tx, what string, of, body []byte) error {
 	b := t.Bucket([]byte(parkedBucket))
-	if b.Stats().KeyN >= maxParked {
+	if t.count(parkedBucket, maxParked) >= maxParked {
 		if k, _ := b.Cursor().First(); k != nil {
 			if err := b.Delete(k); err != nil {
 				return err

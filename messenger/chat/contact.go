@@ -48,6 +48,8 @@ type Contact struct {
 	Devices  []uint32 `json:",omitempty"` // that have written
 	// Homes are where their mailbox is, as somebody told us; their card says better.
 	Homes []mailbox.Home `json:",omitempty"`
+	// Heard is when a device of theirs was last heard of, to the minute: that they are there now nobody says.
+	Heard time.Time
 	// Changed is when we did something with the contact last, on any of our devices.
 	Changed time.Time
 }

@@ -64,6 +64,22 @@
 // its reader has said 10 (who has several messengers does); after five minutes without, or when a messenger has stopped answering and the next one gets
 // something newer, that one gets the envelope too, unaltered and in order. The ratchet opens it once.
 //
+// # What a messenger sees, and for how long a device knows
+//
+// A mailbox is named by its owner's key and the device's number, and stays: its messenger can tell how much comes for a person and when, and when the
+// person is there; with several, each of them can. It does not see from whom. The key that envelopes are sealed to, which hides the sender's name,
+// changes each week; the secret half of a former one is deleted when nothing sealed to it can come any more (68 days). Contents are
+// under ratchets and chains, whose keys are gone when they have been used.
+//
+// # What is held
+//
+//	100 people who ask to talk, 20 texts of each; of other contents of strangers nothing, not even a ratchet
+//	16 devices of a person with 4 ratchets each; 2000 keys of missing messages in a ratchet, 1000 in a chain; 4 chains of a device in a group
+//	1000 groups of at most 1000 people; 20 links in a group, 100 people who ask to join; 10,000 contacts, members of groups counted
+//	256 contents that came before what they need; 64 contents waiting for somebody, then nothing large is done for them
+//	4 GiB of files, 16 at a time; chunks only of a file and in the order that were asked for; a file whose sum is another is not there
+//	1000 envelopes per person that their device has not confirmed
+//
 // # On disk
 //
 // chat.db is a bbolt file of mode 0600. Values are sealed with AES-256-GCM under a key derived from the identity, the place of the

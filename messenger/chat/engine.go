@@ -63,7 +63,6 @@ type Engine struct {
 	cfg  Config
 	v    *vault
 	self mailbox.Address
-	box  envelope.Mailbox
 	log  *slog.Logger
 	wake chan struct{} // holds one: there is something to send
 	own  []*office     // where our mailbox is; the list does not change
@@ -74,7 +73,11 @@ type Engine struct {
 	logs    map[group.Hash]*group.Log  // read from the store when first needed
 	busy    map[identity.PubKey]*retry // people whom something is being sent to, or was in vain
 	visited map[mailbox.Home]*office   // messengers of others, at most maxVisited
-	removed bool                       // a messenger of ours says that this device is gone
+	boxes   []envelope.Mailbox         // the mailbox's keys, the newest first; the list is replaced, not changed
+	// What our last card says, hashed, and when it was issued.
+	cardSays   [32]byte
+	cardIssued time.Time
+	removed    bool // a messenger of ours says that this device is gone
 }
 
 // Open opens the person's store, or makes it. Errors: ErrLocked, ErrKey.
@@ -112,31 +115,29 @@ func Open(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// identify reads or makes the device's number and mailbox.
+// identify reads or makes the device's number and its mailbox's keys.
 func (e *Engine) identify(t tx) error {
 	e.self.Owner = e.cfg.Key.Public()
 	b, err := t.get(metaBucket, []byte("device"))
 	if err != nil {
 		return err
 	}
-	if len(b) == 4+envelope.SecretLen {
+	if len(b) >= 4 {
 		e.self.Device = binary.BigEndian.Uint32(b)
-		e.box, err = envelope.ParseMailbox(b[4:])
-		return err
+		if err := e.openBoxes(t, b[4:]); err != nil || len(b) == 4 {
+			return err
+		}
+		return t.put(metaBucket, []byte("device"), b[:4])
 	}
 	for e.self.Device == 0 {
 		var n [4]byte
 		rand.Read(n[:]) // never fails
 		e.self.Device = binary.BigEndian.Uint32(n[:])
 	}
-	if e.box, err = envelope.NewMailbox(); err != nil {
+	if err := e.openBoxes(t, nil); err != nil {
 		return err
 	}
-	secret, err := e.box.Bytes()
-	if err != nil {
-		return fmt.Errorf("chat: the mailbox's key: %w", err)
-	}
-	return t.put(metaBucket, []byte("device"), append(binary.BigEndian.AppendUint32(nil, e.self.Device), secret...))
+	return t.put(metaBucket, []byte("device"), binary.BigEndian.AppendUint32(nil, e.self.Device))
 }
 
 // Close closes the store. Run must have returned.

@@ -332,7 +332,7 @@ func (e *Engine) importEntries(t tx, list [][]byte) error {
 		entries = append(entries, entry)
 	}
 	id := entries[0].ID()
-	if l, err := e.groupLog(t, id); err != nil || (l == nil && t.Bucket([]byte(groupBucket)).Stats().KeyN >= MaxGroups) {
+	if l, err := e.groupLog(t, id); err != nil || (l == nil && t.count(groupBucket, MaxGroups) >= MaxGroups) {
 		return err
 	}
 	if _, err := e.mergeSilently(t, id, entries); err != nil {

@@ -237,6 +237,8 @@ func (e *Engine) takeKnock(in *inbox, from identity.PubKey, c *content) error {
 		return errForeign
 	case err != nil:
 		return err
+	case member && in.t.muchWaits(from):
+		return errForeign
 	case member: // they have lost it
 		l, err := e.groupLog(in.t, c.group)
 		if err != nil {
@@ -298,7 +300,7 @@ func (v *vault) askingToken(id group.Hash, k identity.PubKey) token {
 func (e *Engine) keepAsking(in *inbox, a Asking) error {
 	k := in.t.v.askingToken(a.Group, a.Key)
 	if !in.t.has(askingBucket, k[:]) {
-		if in.t.Bucket([]byte(askingBucket)).Stats().KeyN >= maxAsked {
+		if in.t.count(askingBucket, maxAsked) >= maxAsked {
 			return errForeign
 		}
 		in.events = append(in.events, Event{Kind: JoinAsked, Talk: In(a.Group)})

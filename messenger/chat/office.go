@@ -194,6 +194,14 @@ func (e *Engine) inOrder(list []*office) []*office {
 	return list
 }
 
+// Reachable is how many of our messengers have not failed lately, and how many there are.
+func (e *Engine) Reachable() (up, all int) {
+	for _, o := range e.own {
+		up += 1 - int(boolByte(e.isDown(o)))
+	}
+	return up, len(e.own)
+}
+
 // try asks one messenger after the other until one does it. The error is ErrNobody only if all say so.
 func (e *Engine) try(ctx context.Context, list []*office, f func(o *office) error) error {
 	var why error

@@ -84,9 +84,9 @@ func (e *Engine) read(ctx context.Context, o *office, letters []mailbox.Letter) 
 
 // open reads one envelope. Errors: errForeign; others are of the store.
 func (e *Engine) open(in *inbox, l mailbox.Letter) error {
-	body, err := e.box.Open(l.Envelope)
+	body, err := e.openEnvelope(l.Envelope)
 	if err != nil {
-		return errForeign
+		return err
 	}
 	kind, from, rest, err := parseBody(body)
 	if err != nil {
@@ -121,11 +121,56 @@ func (e *Engine) open(in *inbox, l mailbox.Letter) error {
 	if err != nil {
 		return err
 	}
+	if found {
+		if err := e.noteDevice(in, &p, from); err != nil {
+			return err
+		}
+	}
 	c, err := parseContent(text)
 	if err != nil {
 		return errForeign
 	}
 	return e.apply(in, from, c)
+}
+
+// noteDevice notes that a device of somebody was heard of. Of more devices than a person may have the oldest is forgotten, with all that is kept of it.
+func (e *Engine) noteDevice(in *inbox, p *Contact, from mailbox.Address) error {
+	now, fresh := e.now().Truncate(time.Minute), !slices.Contains(p.Devices, from.Device)
+	if !fresh && !now.After(p.Heard) {
+		return nil
+	}
+	p.Heard = now
+	if !fresh {
+		return in.t.saveContact(p)
+	}
+	err := e.editDevices(in.t, from.Owner, func(l *deviceList) bool {
+		unknown := len(l.List) > 0 && !has(l.List, from.Device)
+		if unknown {
+			l.At = time.Time{} // ask for its card before we write
+		}
+		return unknown
+	})
+	if err != nil {
+		return err
+	}
+	if len(p.Devices) > 0 && p.known() {
+		in.events = append(in.events, Event{Kind: NewDevice, Talk: To(from.Owner)})
+		p.Verified = false
+	}
+	p.Devices = append(p.Devices, from.Device)
+	if len(p.Devices) > 2*mailbox.MaxDevices {
+		if err := in.t.forgetDevice(mailbox.Address{Owner: p.Key, Device: p.Devices[0]}); err != nil {
+			return err
+		}
+		p.Devices = slices.Clone(p.Devices[1:])
+	}
+	return in.t.saveContact(p)
+}
+
+// forgetDevice drops the ratchets with a device.
+func (t tx) forgetDevice(a mailbox.Address) error {
+	k := deviceKey(t.v, a)
+	return t.drop(sessionBucket, k[:])
 }
 
 // fromStranger is nil for the first content of somebody unknown that we take: a text or a file while there is room for requests, or a
@@ -246,7 +291,7 @@ func (e *Engine) meetContact(in *inbox, from mailbox.Address, talk Talk, s *talk
 	if err != nil {
 		return p, err
 	}
-	fresh, stranger := !slices.Contains(p.Devices, from.Device), !found || p.Met
+	stranger := !found || p.Met
 	switch {
 	case stranger && talk.IsGroup():
 		p.Met = true
@@ -259,36 +304,19 @@ func (e *Engine) meetContact(in *inbox, from mailbox.Address, talk Talk, s *talk
 			in.requests++
 		}
 		in.events = append(in.events, Event{Kind: RequestAdded, Talk: talk})
-	case p.Request && s.Last >= MaxRequestTexts:
+	case p.Request && !talk.IsGroup() && s.Last >= MaxRequestTexts:
 		return p, errForeign
 	}
-	if !fresh && !stranger {
+	if !stranger {
 		return p, nil
 	}
 	if p.Added.IsZero() {
 		p.Added = e.now()
 	}
-	if fresh {
-		err := e.editDevices(in.t, from.Owner, func(l *deviceList) bool {
-			unknown := len(l.List) > 0 && !has(l.List, from.Device)
-			if unknown {
-				l.At = time.Time{} // ask for its card before we write
-			}
-			return unknown
-		})
-		if err != nil {
-			return p, err
-		}
-		if len(p.Devices) > 0 && p.known() {
-			in.events = append(in.events, Event{Kind: NewDevice, Talk: To(from.Owner)})
-			p.Verified = false
-		}
-		p.Devices = append(p.Devices, from.Device)
-		if len(p.Devices) > 2*mailbox.MaxDevices {
-			p.Devices = p.Devices[1:]
-		}
+	if err := in.t.saveContact(&p); err != nil {
+		return p, err
 	}
-	return p, in.t.saveContact(&p)
+	return p, e.noteDevice(in, &p, from)
 }
 
 // receipt notes what has become of our messages.

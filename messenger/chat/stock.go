@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -82,8 +83,10 @@ func (e *Engine) publishOnce(ctx context.Context, o *office) error {
 // bundle makes our card and n prekeys with numbers; prekey 0 is renewed when it is due. The secrets are on disk before anybody sees the keys.
 func (e *Engine) bundle(n int) (b mailbox.Bundle, err error) {
 	now := e.now()
-	b.Card = e.card(now)
 	err = e.v.update(func(t tx) error {
+		if err := e.renewBox(t); err != nil {
+			return err
+		}
 		zero, err := e.zero(t, now)
 		if err != nil {
 			return err
@@ -100,13 +103,24 @@ func (e *Engine) bundle(n int) (b mailbox.Bundle, err error) {
 		}
 		return errors.Join(err, e.sweep(t, now))
 	})
-	return b, err
+	if err != nil {
+		return b, errors.Join(err, e.v.view(e.loadBoxes))
+	}
+	b.Card = e.card(now)
+	return b, nil
 }
 
-// card is what we say of this device.
+// card is what we say of this device. One that says something else than the one before is a second younger at least, or nobody would believe it.
 func (e *Engine) card(now time.Time) []byte {
-	c := mailbox.Card{Device: e.self.Device, Issued: now, Expiry: now.Add(prekeyLife), Homes: e.Homes()}
-	copy(c.Box[:], e.box.Box().Bytes())
+	c := mailbox.Card{Device: e.self.Device, Issued: now.Truncate(time.Second), Expiry: now.Add(prekeyLife), Homes: e.Homes()}
+	copy(c.Box[:], e.box().Box().Bytes())
+	says := sha256.Sum256(mailbox.AppendHomes(c.Box[:], c.Homes))
+	e.mu.Lock()
+	if says != e.cardSays && !c.Issued.After(e.cardIssued) {
+		c.Issued = e.cardIssued.Add(time.Second)
+	}
+	e.cardSays, e.cardIssued = says, c.Issued
+	e.mu.Unlock()
 	c = c.Sign(e.cfg.Key)
 	return c.Append(nil)
 }

@@ -2,12 +2,15 @@ package chat
 
 import (
 	"crypto/sha256"
+	"encoding"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -40,7 +43,12 @@ type fileState struct {
 	Asked uint32 // up to this chunk
 	Going bool   // it is coming
 	Done  bool
+	// Hash is the state of SHA-256 after Have chunks, while it is coming: so no transaction ever reads a whole file.
+	Hash []byte `json:",omitempty"`
 }
+
+// batchChunks is how many chunks one transaction reads or writes.
+const batchChunks = 16
 
 func (f *File) chunks() uint32 { return uint32((f.Size + ChunkLen - 1) / ChunkLen) }
 
@@ -100,8 +108,8 @@ func (e *Engine) keep(k token, r io.Reader, s *fileState) error {
 	if err := e.v.view(func(t tx) error { return t.fileRoom(0) }); err != nil {
 		return err
 	}
-	sum, buf := sha256.New(), make([]byte, ChunkLen)
-	for i := uint32(0); ; i++ {
+	sum, buf := sha256.New(), make([]byte, batchChunks*ChunkLen)
+	for i := uint32(0); ; i += batchChunks {
 		n, err := io.ReadFull(r, buf)
 		if n == 0 && err == io.EOF {
 			break
@@ -113,12 +121,23 @@ func (e *Engine) keep(k token, r io.Reader, s *fileState) error {
 			return fmt.Errorf("chat: a file of more than %d bytes", MaxFile)
 		}
 		sum.Write(buf[:n])
-		if err := e.v.update(func(t tx) error { return t.put(chunkBucket, chunkKey(k, i), buf[:n]) }); err != nil {
+		if err := e.v.update(func(t tx) error { return t.putChunks(k, i, buf[:n]) }); err != nil {
 			return err
 		}
 	}
 	sum.Sum(s.File.Sum[:0])
 	s.Have = s.File.chunks()
+	return nil
+}
+
+// putChunks keeps consecutive chunks, from number i on.
+func (t tx) putChunks(k token, i uint32, b []byte) error {
+	for part := range slices.Chunk(b, ChunkLen) {
+		if err := t.put(chunkBucket, chunkKey(k, i), part); err != nil {
+			return err
+		}
+		i++
+	}
 	return nil
 }
 
@@ -193,6 +212,9 @@ func (e *Engine) FetchFile(talk Talk, from identity.PubKey, id MessageID) error 
 		if others, err := e.hasOthers(t); from == e.self.Owner && !others { // of a file of ours another device may have it
 			return errors.Join(err, ErrFile)
 		}
+		if s.Have > 0 && len(s.Hash) == 0 {
+			s.Have = 0 // of a version without it
+		}
 		if !there {
 			if err := t.fileRoom(m.File.Size); err != nil {
 				return err
@@ -209,10 +231,13 @@ func (e *Engine) FetchFile(talk Talk, from identity.PubKey, id MessageID) error 
 // wantMore asks for the next chunks, or checks the file when all are there.
 func (e *Engine) wantMore(t tx, k token, s *fileState) error {
 	if s.Have == s.File.chunks() {
-		s.Going, s.Done = false, true
-		if sum, err := t.sumFile(k, s); err != nil || sum != s.File.Sum {
+		h, err := s.hash()
+		if err != nil {
+			return err
+		}
+		s.Going, s.Done, s.Hash = false, true, nil
+		if [32]byte(h.Sum(nil)) != s.File.Sum {
 			s.Done, s.Have = false, 0 // from the beginning, if the person likes
-			return errors.Join(err, t.save(fileBucket, k[:], s))
 		}
 		return t.save(fileBucket, k[:], s)
 	}
@@ -227,17 +252,29 @@ func (e *Engine) wantMore(t tx, k token, s *fileState) error {
 	return t.save(fileBucket, k[:], s)
 }
 
-func (t tx) sumFile(k token, s *fileState) (sum [32]byte, err error) {
+// hash goes on where the chunks that are there end.
+func (s *fileState) hash() (hash.Hash, error) {
 	h := sha256.New()
-	for i := range s.Have {
-		b, err := t.get(chunkBucket, chunkKey(k, i))
-		if err != nil {
-			return sum, err
-		}
-		h.Write(b)
+	if s.Have == 0 {
+		return h, nil
 	}
-	h.Sum(sum[:0])
-	return sum, nil
+	err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(s.Hash)
+	if err != nil {
+		err = fmt.Errorf("chat: the state of a file's hash: %w", err)
+	}
+	return h, err
+}
+
+// hashed notes another chunk.
+func (s *fileState) hashed(chunk []byte) error {
+	h, err := s.hash()
+	if err != nil {
+		return err
+	}
+	h.Write(chunk)
+	s.Hash, err = h.(encoding.BinaryMarshaler).MarshalBinary()
+	s.Have++
+	return err
 }
 
 // takeChunk takes in the next part of a file that we asked for; others are dropped.
@@ -254,7 +291,9 @@ func (e *Engine) takeChunk(in *inbox, from identity.PubKey, c *content) error {
 	if err := in.t.put(chunkBucket, chunkKey(k, c.index), c.bytes); err != nil {
 		return err
 	}
-	s.Have++
+	if err := s.hashed(c.bytes); err != nil {
+		return err
+	}
 	in.events = append(in.events, Event{Kind: FileProgress, Talk: s.Talk, File: s.ID})
 	return e.wantMore(in.t, k, &s)
 }
@@ -285,13 +324,7 @@ func (e *Engine) giveChunks(in *inbox, from identity.PubKey, c *content) error {
 
 // mayFetch: whoever is in the conversation now, unless so much waits for them that they fetch too much.
 func (e *Engine) mayFetch(t tx, from identity.PubKey, talk Talk) (bool, error) {
-	waiting := 0
-	q := t.v.token("person", from[:])
-	c := t.Bucket([]byte(outBucket)).Cursor()
-	for k, _ := c.Seek(q[:]); hasPrefix(k, q[:]) && waiting <= maxWant; k, _ = c.Next() {
-		waiting++
-	}
-	if waiting > maxWant {
+	if t.muchWaits(from) {
 		return false, nil
 	}
 	if !talk.IsGroup() || from == e.self.Owner {
@@ -303,6 +336,17 @@ func (e *Engine) mayFetch(t tx, from identity.PubKey, talk Talk) (bool, error) {
 	}
 	_, ok := g.Member(from)
 	return ok, nil
+}
+
+// muchWaits: so much waits for somebody that nothing large is done for them.
+func (t tx) muchWaits(who identity.PubKey) bool {
+	waiting := 0
+	q := t.v.token("person", who[:])
+	c := t.Bucket([]byte(outBucket)).Cursor()
+	for k, _ := c.Seek(q[:]); hasPrefix(k, q[:]) && waiting <= maxWant; k, _ = c.Next() {
+		waiting++
+	}
+	return waiting > maxWant
 }
 
 // Progress is how much of a file is there, in bytes, and whether it is whole. Errors: ErrFile.
@@ -322,27 +366,39 @@ func (e *Engine) Progress(from identity.PubKey, id MessageID) (have uint64, done
 
 // ReadFile writes a whole file to w and checks it once more. Errors: ErrFile, ErrFileSum, those of w.
 func (e *Engine) ReadFile(from identity.PubKey, id MessageID, w io.Writer) error {
-	return e.v.view(func(t tx) error {
-		k := t.v.fileToken(from, id)
-		var s fileState
+	k := e.v.fileToken(from, id)
+	h := sha256.New()
+	for i, more := uint32(0), true; more; i += batchChunks {
+		b, s, err := e.readChunks(k, i)
+		if err != nil {
+			return err
+		}
+		h.Write(b)
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+		if more = i+batchChunks < s.Have; !more && [32]byte(h.Sum(nil)) != s.File.Sum {
+			return ErrFileSum
+		}
+	}
+	return nil
+}
+
+// readChunks reads some chunks of a whole file, so that a slow reader keeps no transaction open. Errors: ErrFile.
+func (e *Engine) readChunks(k token, from uint32) (list []byte, s fileState, err error) {
+	err = e.v.view(func(t tx) error {
 		found, err := t.load(fileBucket, k[:], &s)
 		if err != nil || !found || !s.Done {
 			return errors.Join(err, ErrFile)
 		}
-		h := sha256.New()
-		for i := range s.Have {
+		for i := from; i < min(from+batchChunks, s.Have); i++ {
 			b, err := t.get(chunkBucket, chunkKey(k, i))
-			if err != nil {
-				return err
+			if err != nil || b == nil {
+				return errors.Join(err, ErrFile)
 			}
-			h.Write(b)
-			if _, err := w.Write(b); err != nil {
-				return err
-			}
-		}
-		if [32]byte(h.Sum(nil)) != s.File.Sum {
-			return ErrFileSum
+			list = append(list, b...)
 		}
 		return nil
 	})
+	return list, s, err
 }

@@ -60,12 +60,13 @@ const (
 	joinBucket     = "joins"   // groups that we have asked to join
 	askingBucket   = "asking"  // people who ask to join groups of ours
 	goneBucket     = "gone"    // last cards of devices of ours
+	boxBucket      = "boxes"   // the mailbox's keys, by when they were made
 )
 
 func buckets() []string {
 	return []string{metaBucket, contactBucket, talkBucket, historyBucket, idBucket, deviceBucket, sessionBucket, openedBucket, prekeyBucket,
 		outBucket, wireBucket, groupBucket, logBucket, chainBucket, sendingBucket, parkedBucket, fileBucket, chunkBucket, transferBucket,
-		keptBucket, confirmBucket, linkBucket, joinBucket, askingBucket, goneBucket}
+		keptBucket, confirmBucket, linkBucket, joinBucket, askingBucket, goneBucket, boxBucket}
 }
 
 // token stands for something in the keys of the store, without saying what.
@@ -214,6 +215,15 @@ func (t tx) each(bucket string, prefix []byte, f func(key, value []byte) (bool, 
 		}
 	}
 	return nil
+}
+
+// count is how many values a bucket has, at most limit. (Bucket.Stats does not see what the transaction itself has put.)
+func (t tx) count(bucket string, limit int) (n int) {
+	c := t.Bucket([]byte(bucket)).Cursor()
+	for k, _ := c.First(); k != nil && n < limit; k, _ = c.Next() {
+		n++
+	}
+	return n
 }
 
 // queues lists the first keys' prefixes of a bucket of queues, one for each.

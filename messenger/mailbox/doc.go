@@ -1,5 +1,6 @@
 // Package mailbox keeps envelopes for people who are not there: the server's store, its protocol, and the client that a person's chat
-// uses. The server sees who has a mailbox, and sizes and times of what comes and goes; not from whom it is, nor what it says.
+// uses. The server sees who has a mailbox, and sizes and times of what comes and goes; not from whom it is, nor what it says. A mailbox is
+// named by its owner's key and a number for as long as they use it, so all that comes for one person can be told to be for one person.
 //
 //	s, err := mailbox.NewServer(mailbox.ServerConfig{Listen: addr, Dir: dir, Key: key})
 //	err = s.Run(ctx)

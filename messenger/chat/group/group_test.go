@@ -3,6 +3,7 @@ package group
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -261,6 +262,52 @@ func TestApart(t *testing.T) {
 	if again, err := b.log.Merge(a.log.Entries(2)); err != nil || len(again) != 0 {
 		t.Errorf("merging the same again: %v", err)
 	}
+}
+
+// TestFull: nobody is added, admitted or joins beyond the limit; whoever goes makes room.
+func TestFull(t *testing.T) {
+	alice, link, late := newKey(t), newKey(t), newKey(t)
+	w := newWorld(t, alice)
+	w.do(alice, Change{Kind: Invite, Subject: link.Public(), Expiry: now.Add(time.Hour), Uses: 5})
+	g := *w.log.Group() // a crowd, without its signatures
+	g.members = maps.Clone(g.members)
+	var last *identity.Key
+	for len(g.members) < MaxMembers {
+		last = newKey(t)
+		g.members[last.Public()] = Member{Key: last.Public(), Since: 1}
+	}
+	proof := func(k *identity.Key) identity.Sig { return Invitation(link, g.id, k.Public()) }
+	apply := func(g *Group, author *identity.Key, c Change) (*Group, error) {
+		t.Helper()
+		e, err := g.Propose(author, c, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g.Apply(e)
+	}
+	for name, e := range map[string]struct {
+		author *identity.Key
+		c      Change
+	}{
+		"add":   {alice, about(Add, late)},
+		"admit": {alice, Change{Kind: Admit, Subject: late.Public(), Proof: proof(late)}},
+		"join":  {late, Change{Kind: Join, Subject: link.Public(), Proof: proof(late)}},
+	} {
+		if _, err := apply(&g, e.author, e.c); !errors.Is(err, ErrFull) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	fewer, err := apply(&g, last, Change{Kind: Leave})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := apply(fewer, alice, about(Add, late)); err != nil {
+		t.Error(err)
+	}
+	for range MaxLinks - 1 {
+		w.do(alice, Change{Kind: Invite, Subject: newKey(t).Public(), Expiry: now.Add(time.Hour), Uses: 5})
+	}
+	w.refuse(alice, Change{Kind: Invite, Subject: newKey(t).Public(), Expiry: now.Add(time.Hour), Uses: 5}, ErrFull)
 }
 
 // TestFinal: what stands for more than MaxFork entries is not replaced.
