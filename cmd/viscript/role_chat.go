@@ -4,22 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/skycoin/viscript/messenger/chat"
 	"github.com/skycoin/viscript/messenger/mailbox"
-	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/secure"
-	"github.com/skycoin/viscript/signal"
 )
 
 func chatRole() role {
-	var server, notices string
-	var known []string
+	var server string
+	var beside besideFlags
 	return role{
 		name:  "chat",
 		args:  "NAME --messenger [KEY@]HOST:PORT",
@@ -30,8 +26,7 @@ Messages are encrypted from device to device. They wait at the messenger (messen
 it sees whose mailboxes there are, sizes and times. History is on this disk only, encrypted with the key.`,
 		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] },
 		flags: func(f *pflag.FlagSet) {
-			f.StringArrayVar(&known, "know", nil, "somebody of this machine, `NAME` of their chat beside this one, is a contact from the start; may be given again")
-			f.StringVar(&notices, "notices", noticesNames, "what prompt and window tell of new messages, `WHAT`: names of who wrote, the text too, or off")
+			beside.add(f)
 			f.StringVar(&server, "messenger", "", "where our mailbox is, `[KEY@]HOST:PORT`: what a messenger was given as --mailboxes")
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
@@ -46,12 +41,8 @@ it sees whose mailboxes there are, sizes and times. History is on this disk only
 			if err != nil {
 				return nil, err
 			}
-			p := &chatRoom{post: post, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String(), self: e.key.Public(), log: e.log}
-			p.aside = func(ctx context.Context) { p.know(ctx, e.dir, known) }
-			if p.tell, err = newTeller(notices); err == nil {
-				err = showKey(e.dir, p.self)
-			}
-			if err != nil {
+			p := &chatRoom{post: post, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String()}
+			if p.beside, err = beside.open(e); err != nil {
 				return nil, errors.Join(err, post.Close())
 			}
 			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Post: post, Log: e.log, Notify: p.notify}); err != nil {
@@ -68,20 +59,13 @@ type chatRoom struct {
 	post  *mailbox.Client
 	added chan struct{} // holds one: something came
 	about string        // the status when all has been read
-	self  identity.PubKey
-	tell  *teller
-	aside func(context.Context) // runs beside the engine
-	log   *slog.Logger
+	beside
 }
 
 func (p *chatRoom) run(ctx context.Context) error {
-	beside, cancel := context.WithCancel(ctx)
-	var work sync.WaitGroup
-	work.Go(func() { p.tellNotices(beside, signal.FromContext(ctx)) })
-	work.Go(func() { p.aside(beside) })
+	stop := p.begin(ctx)
 	err := p.e.Run(ctx)
-	cancel()
-	work.Wait()
+	stop()
 	return errors.Join(err, p.post.Close(), p.e.Close())
 }
 
