@@ -32,12 +32,11 @@ func (c *Console) Run(ctx context.Context) {
 		err := c.env.Host.Events(ctx, since, true, func(e signal.Event) error {
 			since = max(since, e.Seq)
 			name := known.Of(ctx, e)
-			line := notice(e, name)
-			if text, ok := told.Of(e); ok {
-				line = term.Clean(fmt.Sprintf("app %d (%s): %s", e.ID, name, text))
-			}
-			if line != "" {
+			if line := notice(e, name); line != "" {
 				c.notices.Line(line)
+			}
+			if text, ok := told.Of(e); ok {
+				c.notices.Tell(term.Clean(fmt.Sprintf("app %d (%s): %s", e.ID, name, text)))
 			}
 			return nil
 		})

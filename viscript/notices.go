@@ -38,6 +38,15 @@ func (n *Notices) Line(line string) {
 	}
 }
 
+// Tell shows one line above the prompts there are, and nowhere else: what it says is for people, not for a log.
+func (n *Notices) Tell(line string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for s := range n.prompts {
+		s.above(line)
+	}
+}
+
 // Write shows each line of p.
 func (n *Notices) Write(p []byte) (int, error) {
 	for _, line := range bytes.Split(bytes.TrimSuffix(p, []byte("\n")), []byte("\n")) {

@@ -44,7 +44,7 @@ groups:
     - { app: messenger, name: post, args: [messenger, "127.0.0.1:%s", --mailboxes, "%s"] }
 `, ports[0], c.boxes)
 	for _, n := range names {
-		text += fmt.Sprintf("    - { app: chat, name: %s, args: [chat, %s, --messenger, %q, --notices, off", n, n, c.boxes)
+		text += fmt.Sprintf("    - { app: chat, name: %s, args: [chat, %s, --messenger, %q", n, n, c.boxes)
 		for _, other := range names {
 			if other != n {
 				text += ", --know, " + other

@@ -4,22 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/skycoin/viscript/messenger/chat"
 	"github.com/skycoin/viscript/messenger/web"
-	"github.com/skycoin/viscript/node/identity"
-	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/command"
 )
 
 func chatRole() role {
-	var notices, page string
-	var servers, known []string
+	var page string
+	var servers []string
+	var beside besideFlags
 	return role{
 		name:  "chat",
 		args:  "NAME --messenger [KEY@]HOST:PORT ... [--web 127.0.0.1:PORT]",
@@ -33,9 +30,8 @@ With several messengers our mailbox is at each of them; when one does not answer
 when one never comes back. People whose mailboxes are at messengers that we do not use are added by their address (tell ID address).`,
 		count: [2]int{1, 1}, instance: func(args []string) string { return args[0] }, more: chatTransfers,
 		flags: func(f *pflag.FlagSet) {
+			beside.add(f)
 			f.StringArrayVar(&servers, "messenger", nil, "where our mailbox is, `[KEY@]HOST:PORT`: what a messenger was given as --mailboxes; may be given again: others try them in order")
-			f.StringArrayVar(&known, "know", nil, "somebody of this machine, `NAME` of their chat beside this one, is a contact from the start; may be given again")
-			f.StringVar(&notices, "notices", noticesNames, "what prompt and window tell of new messages, `WHAT`: names of who wrote, the text too, or off")
 			f.StringVar(&page, "web", "", "also serve a page for a browser of this user on this machine, at `127.0.0.1:PORT`; tell ID web says how to open it")
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
@@ -43,15 +39,8 @@ when one never comes back. People whose mailboxes are at messengers that we do n
 			if err != nil {
 				return nil, err
 			}
-			p := &chatRoom{
-				posts: posts, dir: e.dir, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String(),
-				self: e.key.Public(), log: e.log,
-			}
-			p.aside = func(ctx context.Context) { p.know(ctx, e.dir, known) }
-			if p.tell, err = newTeller(notices); err == nil {
-				err = showKey(e.dir, p.self)
-			}
-			if err != nil {
+			p := &chatRoom{posts: posts, dir: e.dir, added: make(chan struct{}, 1), about: "chat of " + args[0] + ": " + e.key.Public().String()}
+			if p.beside, err = beside.open(e); err != nil {
 				return nil, errors.Join(err, posts.close())
 			}
 			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Posts: posts.posts(), Dial: posts.visit, Log: e.log, Notify: p.notify}); err != nil {
@@ -73,20 +62,13 @@ type chatRoom struct {
 	dir   string        // the state folder, with the key
 	added chan struct{} // holds one: something came
 	about string        // the status when all has been read
-	self  identity.PubKey
-	tell  *teller
-	aside func(context.Context) // runs beside the engine
-	log   *slog.Logger
+	beside
 }
 
 func (p *chatRoom) run(ctx context.Context) error {
-	beside, cancel := context.WithCancel(ctx)
-	var work sync.WaitGroup
-	work.Go(func() { p.tellNotices(beside, signal.FromContext(ctx)) })
-	work.Go(func() { p.aside(beside) })
+	stop := p.begin(ctx)
 	err := p.serve(ctx)
-	cancel()
-	work.Wait()
+	stop()
 	return errors.Join(err, p.posts.close(), p.e.Close())
 }
 
