@@ -354,6 +354,8 @@ func (n *needles) addValue(bucket, key string, value []byte) {
 	switch {
 	case bucket == "meta" && key == "device" && len(value) > 4:
 		n.add("a mailbox", value[4:])
+	case bucket == "boxes":
+		n.add("a mailbox", value)
 	case bucket == "sessions":
 		n.addRatchets(value)
 	case bucket == "prekeys" && len(value) > prekey.Len:
