@@ -276,7 +276,7 @@ func (e *Engine) askCards(ctx context.Context, k identity.PubKey, known deviceLi
 		}
 		for _, b := range cards[:min(len(cards), mailbox.MaxDevices)] {
 			if c, err := mailbox.ParseCard(b); err == nil {
-				list = newest(list, k, c, e.now())
+				list = e.foundAt(newest(list, k, c, e.now()), c, o)
 			}
 		}
 	}
@@ -287,6 +287,17 @@ func (e *Engine) askCards(ctx context.Context, k identity.PubKey, known deviceLi
 		return nil, reached, why
 	}
 	return nil, reached, ErrNobody
+}
+
+// foundAt notes where a card was found that does not say where its device fetches.
+func (e *Engine) foundAt(list []device, c mailbox.Card, o *office) []device {
+	h, known := e.homeOf(o)
+	i := slices.IndexFunc(list, func(d device) bool { return d.Device == c.Device && d.Issued.Equal(c.Issued) })
+	if i < 0 || len(c.Homes) > 0 || !known || len(list[i].Homes) >= mailbox.MaxHomes || slices.Contains(list[i].Homes, h) {
+		return list
+	}
+	list[i].Homes = append(slices.Clone(list[i].Homes), h)
+	return list
 }
 
 // newest adds a card to those of a person, if they signed it and none of the device is newer.
