@@ -369,6 +369,7 @@ export const steps = {
     await a.locator('.row').first().waitFor()
     const focus = () => a.evaluate(() => {
       const e = document.activeElement
+      if (e === document.body) return ''
       return e?.getAttribute('aria-label') || e?.textContent?.trim() || e?.id || e?.tagName || ''
     })
     const tabTo = async (pattern, key = 'Tab') => {
