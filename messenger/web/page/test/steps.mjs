@@ -327,7 +327,7 @@ export const steps = {
     await everyway(b, 'me', shot)
     await b.getByRole('dialog').getByRole('button', { name: 'Copy' }).click()
     await b.locator('.toast', { hasText: 'Copied' }).waitFor()
-    assert.equal(await b.evaluate(() => navigator.clipboard.readText()), w.ben.key)
+    assert.ok((await b.evaluate(() => navigator.clipboard.readText())).startsWith(w.ben.key))
     await b.keyboard.press('Escape')
     await b.getByRole('button', { name: 'New contact' }).click()
     await b.getByLabel('Key', { exact: true }).fill('no key')
