@@ -354,7 +354,7 @@ export const steps = {
     await a.locator('.whoname').waitFor()
     assert.equal(await ground(), dark, 'the choice stays')
     await a.getByRole('button', { name: /^You are Ann/ }).click()
-    await a.getByRole('radio', { name: 'As the system' }).check()
+    await a.getByRole('radio', { name: 'System' }).check()
     assert.equal(await ground(), light)
     await a.emulateMedia({ colorScheme: 'dark' })
     assert.equal(await ground(), dark)
