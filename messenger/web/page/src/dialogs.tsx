@@ -81,7 +81,7 @@ function Me() {
       <fieldset class="choice">
         <legend>Look</legend>
         {(['system', 'light', 'dark'] as const).map((t) => (
-          <label><input type="radio" name="look" checked={look === t} onChange={() => { applyTheme(t); setLook(t) }} /><span>{{ system: 'As the system', light: 'Light', dark: 'Dark' }[t]}</span></label>
+          <label><input type="radio" name="look" checked={look === t} onChange={() => { applyTheme(t); setLook(t) }} /><span>{{ system: 'System', light: 'Light', dark: 'Dark' }[t]}</span></label>
         ))}
       </fieldset>
       <div class="buttons"><button onClick={() => void out()}>Sign out of this browser</button></div>
@@ -141,7 +141,7 @@ function Choose({ chosen, set, without }: { chosen: Set<Key>; set: (s: Set<Key>)
   if (!list.length) return <p class="hint">There is nobody to add: add contacts first.</p>
   return (
     <fieldset class="people">
-      <legend>People</legend>
+      <legend>Add people</legend>
       {list.length > 8 && <input type="search" aria-label="Find people" placeholder="Find people" value={find} onInput={(e) => setFind(e.currentTarget.value)} />}
       <div class="peoplelist">
         {shown.slice(0, 200).map((p) => (

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { emoji } from './emoji'
 import { rove } from './roving'
 
@@ -16,7 +16,7 @@ export function EmojiPicker({ pick, close }: { pick: (s: string) => void; close:
     addEventListener('mousedown', outside)
     return () => removeEventListener('mousedown', outside)
   }, [])
-  useEffect(() => {
+  useLayoutEffect(() => {
     const items = [...(box.current?.querySelectorAll<HTMLElement>('.emoji') ?? [])]
     if (items[0] && !items.some((i) => i.tabIndex === 0)) items[0].tabIndex = 0
   })

@@ -37,7 +37,9 @@ export function noteText(m: Message): string {
     case 'demote': return `${who} made ${whom} a plain member`
     case 'rename': return `${who} named the group “${name}”`
     case 'join': return `${subject || who} joined by a link`
+    case 'admit': return `${who} let ${whom} in`
     case 'invite': return `${who} made a link to join`
+    case 'offer': return `${who} made a link to ask to join`
     case 'revoke': return `${who} revoked a link`
   }
   return `${who}: ${kind}`

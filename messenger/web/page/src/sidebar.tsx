@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { chat, useChat } from './chat'
 import { post } from './api'
 import type { Found, Group, Message, Person, Talk } from './api'
@@ -124,7 +124,7 @@ function Waiting() {
 /** Rows is a list with one stop of the Tab key. */
 function Rows({ label, children }: { label: string; children: preact.ComponentChildren }) {
   const ref = useRef<HTMLUListElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     const items = [...(ref.current?.querySelectorAll<HTMLElement>('.row') ?? [])]
     if (items.length && !items.some((i) => i.tabIndex === 0)) items[0]!.tabIndex = 0
   })

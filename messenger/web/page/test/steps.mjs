@@ -327,7 +327,7 @@ export const steps = {
     await everyway(b, 'me', shot)
     await b.getByRole('dialog').getByRole('button', { name: 'Copy' }).click()
     await b.locator('.toast', { hasText: 'Copied' }).waitFor()
-    assert.equal(await b.evaluate(() => navigator.clipboard.readText()), w.ben.key)
+    assert.ok((await b.evaluate(() => navigator.clipboard.readText())).startsWith(w.ben.key))
     await b.keyboard.press('Escape')
     await b.getByRole('button', { name: 'New contact' }).click()
     await b.getByLabel('Key', { exact: true }).fill('no key')
@@ -354,7 +354,7 @@ export const steps = {
     await a.locator('.whoname').waitFor()
     assert.equal(await ground(), dark, 'the choice stays')
     await a.getByRole('button', { name: /^You are Ann/ }).click()
-    await a.getByRole('radio', { name: 'As the system' }).check()
+    await a.getByRole('radio', { name: 'System' }).check()
     assert.equal(await ground(), light)
     await a.emulateMedia({ colorScheme: 'dark' })
     assert.equal(await ground(), dark)
@@ -369,6 +369,7 @@ export const steps = {
     await a.locator('.row').first().waitFor()
     const focus = () => a.evaluate(() => {
       const e = document.activeElement
+      if (e === document.body) return ''
       return e?.getAttribute('aria-label') || e?.textContent?.trim() || e?.id || e?.tagName || ''
     })
     const tabTo = async (pattern, key = 'Tab') => {
