@@ -80,11 +80,12 @@ docs: build
 	./$(BIN) config systemd --program /usr/local/bin/viscript > docs/viscript.service
 	docs/window/picture
 
-# it compiles for systems that it does not run on yet, for macOS with its tests
+# it compiles for systems that it does not run on yet, tests included
 cross:
 	GOOS=darwin CGO_ENABLED=0 $(GO) build ./...
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
 	GOOS=windows CGO_ENABLED=0 $(GO) build ./...
+	GOOS=windows CGO_ENABLED=0 $(GO) vet ./...
 
 clean:
 	rm -rf bin

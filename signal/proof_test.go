@@ -5,10 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -48,36 +45,6 @@ func TestToken(t *testing.T) {
 	for _, bad := range []string{"", "\n", strings.Repeat("0", 63), strings.Repeat("0", 66), strings.Repeat("g", 64), strings.Repeat("0", 62)} {
 		if _, err := ParseToken([]byte(bad)); !errors.Is(err, ErrToken) {
 			t.Errorf("%q: %v", bad, err)
-		}
-	}
-}
-
-func TestReadToken(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name string, content []byte, mode os.FileMode) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, content, mode); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	token := NewToken()
-	if got, err := ReadToken(write("good", FormatToken(token), 0o600)); err != nil || !bytes.Equal(got, token) {
-		t.Fatalf("got %x, %v", got, err)
-	}
-	fifo := filepath.Join(dir, "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, path := range map[string]string{
-		"readable by others": write("open", FormatToken(token), 0o644),
-		"long":               write("long", bytes.Repeat([]byte("0"), 1<<20), 0o600),
-		"folder":             dir,
-		"fifo":               fifo,
-		"missing":            filepath.Join(dir, "none"),
-	} {
-		if _, err := ReadToken(path); err == nil {
-			t.Errorf("%s: accepted", name)
 		}
 	}
 }
