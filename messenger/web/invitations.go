@@ -1,5 +1,3 @@
-//go:build chatlinks
-
 package web
 
 import (
