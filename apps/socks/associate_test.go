@@ -322,6 +322,7 @@ func FuzzUDP(f *testing.F) {
 	f.Add(datagram(Target{Name: "a.example", Port: 53}, "data"))
 	f.Add(datagram(Target{Addr: netip.MustParseAddr("1.2.3.4"), Port: 53}, ""))
 	f.Add(datagram(Target{Addr: netip.MustParseAddr("2606:2800::1"), Port: 53}, "x"))
+	f.Add(datagram(Target{Name: "::", Port: 53}, "x")) // an address, longer as one than as a name
 	f.Fuzz(func(t *testing.T, b []byte) {
 		target, n, err := parseUDP(b)
 		if err != nil {
@@ -331,8 +332,8 @@ func FuzzUDP(f *testing.F) {
 			t.Fatalf("data of %d bytes at %d", len(b), n)
 		}
 		again, m, err := parseUDP(datagram(target, string(b[n:])))
-		if err != nil || again != target || m > n && target.Name == "" {
-			t.Fatalf("%v became %v: %v", target, again, err)
+		if err != nil || again != target || m > n && target.Name != "" || m > udpHead+maxPlace && target.Name == "" {
+			t.Fatalf("%v at %d became %v at %d: %v", target, n, again, m, err)
 		}
 		if target.Addr.IsValid() && target.Name == "" {
 			at, m, err := parsePlace(appendPlace(nil, netip.AddrPortFrom(target.Addr, target.Port)))
@@ -356,4 +357,15 @@ func FuzzErrand(f *testing.F) {
 			t.Fatalf("%q became %+v, then %+v: %v", s, e, again, err)
 		}
 	})
+}
+
+// A name that reads as an address is one, in a datagram too, and the place stays as the program wrote it.
+func TestUDPNameThatIsAnAddress(t *testing.T) {
+	for name, want := range map[string]string{"::": "::", "000:000::": "::", "1.2.3.4": "1.2.3.4", "::ffff:1.2.3.4": "1.2.3.4"} {
+		b := datagram(Target{Name: name, Port: 53}, "data")
+		got, n, err := parseUDP(b)
+		if err != nil || got != (Target{Addr: netip.MustParseAddr(want), Port: 53}) || string(b[n:]) != "data" {
+			t.Errorf("%q is read as %v with data %q, %v", name, got, b[n:], err)
+		}
+	}
 }
