@@ -64,6 +64,8 @@ func TestOtherMessengers(t *testing.T) {
 	bob.awaitTexts(To(alice.me()), "hello")
 	bob.send(To(alice.me()), "hello yourself")
 	alice.awaitTexts(To(bob.me()), "hello", "hello yourself")
+	w.ms[0].mu.Lock()
+	defer w.ms[0].mu.Unlock()
 	if n := len(w.ms[0].cards); n != 1 {
 		t.Errorf("the first messenger has %d cards", n)
 	}
