@@ -36,7 +36,8 @@ export function Sidebar() {
       if ((e.ctrlKey || e.metaKey) && e.key === 'k') {
         e.preventDefault()
         if (chat.open && narrowQuery.matches) chat.go('')
-        requestAnimationFrame(() => search.current?.focus())
+        search.current?.focus() // what is typed next goes there
+        requestAnimationFrame(() => search.current?.focus()) // on a narrow screen the list has to be shown first
       }
     }
     addEventListener('keydown', key)

@@ -32,4 +32,5 @@ export async function everyway(page, view, shots = async () => {}, all = false) 
   }
   await page.setViewportSize(size)
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
+  await page.bringToFront() // it draws again
 }

@@ -2,7 +2,7 @@
 //
 //	node test/e2e.mjs [NAME...]
 //
-// SCREENSHOTS=DIR keeps pictures. Steps follow each other; names of steps run only those and what they need (people, always).
+// It exits with 3 when a wait ran out, with 1 when something else was wrong. SCREENSHOTS=DIR keeps pictures. Steps follow each other; names of steps run only those and what they need (people, always).
 import { steps } from './steps.mjs'
 import { World, shot } from './world.mjs'
 
@@ -26,7 +26,7 @@ try {
   console.error(`FAIL ${failed}\n${err.stack}`)
   for (const [name, page] of Object.entries(w.pages ?? {})) await shot(page, `failed-${name}`).catch(() => undefined)
   for (const p of w.processes) console.error(`--- ${p.child.spawnargs.slice(1).join(' ')}\n${p.output.slice(-1500)}`)
-  process.exitCode = 1
+  process.exitCode = err.name === 'TimeoutError' ? 3 : 1
 } finally {
   await w.close()
 }
