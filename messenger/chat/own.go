@@ -222,12 +222,7 @@ func (e *Engine) openOwn(in *inbox, from mailbox.Address, kind byte, rest []byte
 	if slices.ContainsFunc(known.List, func(d device) bool { return d.Device == from.Device && d.Gone }) {
 		return errForeign
 	}
-	var text []byte
-	if kind == openingBody {
-		text, err = e.meet(in.t, from, rest, nil)
-	} else {
-		text, err = e.unseal(in.t, from, rest)
-	}
+	text, err := e.openPair(in.t, from, kind, rest, nil)
 	if err != nil {
 		return err
 	}

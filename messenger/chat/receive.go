@@ -112,12 +112,7 @@ func (e *Engine) open(in *inbox, l mailbox.Letter) error {
 	if kind == groupBody {
 		return e.openGroup(in, from, rest)
 	}
-	var text []byte
-	if kind == openingBody {
-		text, err = e.meet(in.t, from, rest, wanted)
-	} else {
-		text, err = e.unseal(in.t, from, rest)
-	}
+	text, err := e.openPair(in.t, from, kind, rest, wanted)
 	if err != nil {
 		return err
 	}
@@ -131,6 +126,14 @@ func (e *Engine) open(in *inbox, l mailbox.Letter) error {
 		return errForeign
 	}
 	return e.apply(in, from, c)
+}
+
+// openPair opens what is between two devices: an opening, which wanted may refuse, or a message of a ratchet that there is.
+func (e *Engine) openPair(t tx, from mailbox.Address, kind byte, rest []byte, wanted func(text []byte) error) ([]byte, error) {
+	if kind == openingBody {
+		return e.meet(t, from, rest, wanted)
+	}
+	return e.unseal(t, from, rest)
 }
 
 // noteDevice notes that a device of somebody was heard of. Of more devices than a person may have the oldest is forgotten, with all that is kept of it.
