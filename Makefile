@@ -47,7 +47,7 @@ check: build
 	@$(MAKE) --no-print-directory cross
 
 race:
-	CGO_ENABLED=1 $(GO) test -tags "$(TAGS)" -race -shuffle=on -timeout 20m ./...
+	@GO="$(GO)" TAGS="$(TAGS)" .ci/race
 
 # people's chat as it is for people, without the race detector: 10,000 messages each way with processes killed, what a stolen messenger
 # holds in its files and its memory, floods of mailboxes and requests
