@@ -36,7 +36,7 @@ HOSTNAME    our name in the manager's domain`,
 		count: [2]int{4, 5},
 		flags: func(f *pflag.FlagSet) {
 			given.add(f)
-			routes.add(f, "routes that begin here")
+			routes.add(f, "routes that begin here", "KEY")
 			carriers.add(f)
 		},
 		instance: func(args []string) string {
@@ -48,7 +48,7 @@ HOSTNAME    our name in the manager's domain`,
 		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
 			cfg, err := nodeConfig(e, args, given)
 			if err == nil {
-				cfg.Routes, err = routes.terms()
+				cfg.Routes, err = routes.terms(byKey)
 			}
 			if err == nil {
 				err = carriers.equip(&cfg, e.log)

@@ -208,7 +208,7 @@ func (f *entryFlags) define(s *pflag.FlagSet) {
 	s.StringVar(&f.auth, "auth", "", "`FILE`, mode 0600, with lines USER:PASSWORD that programs must give, and indented below a user `rate` and `connections`")
 	s.StringVar(&f.rate, "rate", "", "bytes per second, each way, that each user without a rate of his own may move, or all programs together without --auth (default no limit)")
 	s.IntVar(&f.conns, "max-connections", 0, "connections that each user may have, or all programs together without --auth (default no limit of their own)")
-	f.routes.add(s, "routes to the exit")
+	f.routes.add(s, "routes to the exit", "NODE")
 	s.BoolVar(&f.early, "early-reply", false, "answer before the exit has connected: one round trip sooner, but a failure is only a reset")
 }
 
@@ -236,15 +236,15 @@ reason. Where the node itself was given such flags, both hold.`,
 			if err != nil {
 				return nil, err
 			}
-			client, terms, err := flags.routes.over(client)
-			if err != nil {
-				return nil, err
-			}
 			cfg, err := flags.config()
 			if err != nil {
 				return nil, err
 			}
 			if cfg.Listen, err = loopbackListen(args[2]); err != nil {
+				return nil, err
+			}
+			client, terms, err := flags.routes.over(ctx, client, e)
+			if err != nil {
 				return nil, err
 			}
 			entry := &entry{client: client, exits: newExits(client, flags.servers, e.pins), pins: e.pins, log: e.log, terms: terms}

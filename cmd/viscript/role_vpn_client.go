@@ -61,12 +61,12 @@ with the reason. Where the node itself was given such flags, both hold.`,
 			f.BoolVar(&o.kill, "kill-switch", true, "with --full: what does not go through the tunnel is dropped, also after this process died")
 			f.BoolVar(&o.lan, "lan", false, "the kill switch lets the local network pass")
 			f.StringVar(&o.tun, "tun", "vpn%d", "`NAME` of the TUN interface; %d stands for a number")
-			o.terms.add(f, "routes to the exit")
+			o.terms.add(f, "routes to the exit", "NODE")
 			f.StringVar(&o.passcode, "passcode-file", "", "`FILE`, mode 0600, whose first line the exit asks for")
 		},
 		instance: firstOf,
 		build: func(ctx context.Context, e roleEnv, args []string) (*service, error) {
-			return vpnClientService(e, args, o)
+			return vpnClientService(ctx, e, args, o)
 		},
 	}
 }
@@ -89,16 +89,16 @@ type vpnEntry struct {
 	found  time.Time
 }
 
-func vpnClientService(e roleEnv, args []string, o vpnClientFlags) (*service, error) {
+func vpnClientService(ctx context.Context, e roleEnv, args []string, o vpnClientFlags) (*service, error) {
 	client, err := app.Connect(args[1])
 	if err != nil {
 		return nil, err
 	}
-	client, terms, err := o.terms.over(client)
-	if err != nil {
+	if err := o.parse(); err != nil {
 		return nil, err
 	}
-	if err := o.parse(); err != nil {
+	client, terms, err := o.terms.over(ctx, client, e)
+	if err != nil {
 		return nil, err
 	}
 	x := &vpnEntry{client: client, name: args[0], nodePort: args[1], env: e, flags: o}

@@ -41,8 +41,7 @@ func TestTermsOfApps(t *testing.T) {
 	v.server()
 	v.start("x", "exit", "socks-server", "out", "127.0.0.1:15000", "--allow-target", webBehind+":*")
 	v.start("c", "plain", "socks-client", "plain", "127.0.0.1:15000", "8001")
-	relay := v.key("node-a")
-	v.start("c", "two", "socks-client", "two", "127.0.0.1:15000", "8002", "--hops", "2", "--via", relay)
+	v.start("c", "two", "socks-client", "two", "127.0.0.1:15000", "8002", "--hops", "2", "--via", "node-a")
 	v.wants = []string{"--route", "203.0.113.0/24", "--hops", "2"}
 	v.client()
 	v.connected()
