@@ -23,17 +23,42 @@ const (
 
 // nearby are the neighbours that the manager names and those that the segment shows.
 type nearby struct {
-	kick chan struct{} // announce ourselves again
+	kicks [families]chan struct{} // announce ourselves again
 
 	mu    sync.Mutex // guards the following
 	named []link.Peer
-	found map[identity.PubKey]sighting
+	found map[identity.PubKey]sightings
 }
 
-// sighting is where a node was heard.
+// families of addresses, by lan.Family.
+const families = 2
+
+// sightings are where a node was heard, by each family of addresses.
+type sightings [families]sighting
+
+// sighting is where a node was heard; the zero value: nowhere.
 type sighting struct {
 	at    netip.AddrPort
 	heard time.Time
+}
+
+// addrs are those at which it was heard of late.
+func (s sightings) addrs() (addrs []string) {
+	for _, one := range s {
+		if one.fresh() {
+			addrs = append(addrs, one.at.String())
+		}
+	}
+	return addrs
+}
+
+func (s sighting) fresh() bool { return time.Since(s.heard) <= nearbyLife }
+
+func (b *nearby) init() {
+	b.found = map[identity.PubKey]sightings{}
+	for f := range b.kicks {
+		b.kicks[f] = make(chan struct{}, 1)
+	}
 }
 
 // discovers reports whether the node looks for others on its segment.
@@ -57,23 +82,41 @@ func (n *Node) discover(ctx context.Context) error {
 	}
 	manager := n.manager.Status().Manager
 	mesh := sha256.Sum256(append(wire.AppendString([]byte("skymesh/lan"), n.cfg.Network), manager[:]...))
-	return lan.Run(ctx, lan.Config{
-		Key: n.cfg.Key, Mesh: lan.Mesh(mesh[:8]), Port: at.Port(), Heard: n.heardNearby, Kick: n.nearby.kick, Log: n.log.With("part", "lan"),
-	})
+	var wg sync.WaitGroup
+	for f, kick := range n.nearby.kicks {
+		if f := lan.Family(f); takes(at.Addr(), f) {
+			wg.Go(func() {
+				lan.Run(ctx, lan.Config{
+					Family: f, Key: n.cfg.Key, Mesh: lan.Mesh(mesh[:8]), Port: at.Port(), Kick: kick, Log: n.log.With("part", "lan"),
+					Heard: func(key identity.PubKey, at netip.AddrPort) { n.heardNearby(f, key, at) },
+				})
+			})
+		}
+	}
+	wg.Wait()
+	return nil
+}
+
+// takes reports whether links of that family come to a socket that listens there.
+func takes(listen netip.Addr, f lan.Family) bool {
+	return listen.Is6() == (f == lan.IPv6) || listen == netip.IPv6Unspecified()
 }
 
 // heardNearby is told of a node on the segment. It becomes a neighbour if the manager knows it.
-func (n *Node) heardNearby(key identity.PubKey, at netip.AddrPort) {
+func (n *Node) heardNearby(f lan.Family, key identity.PubKey, at netip.AddrPort) {
 	s := sighting{at: at, heard: time.Now()}
 	b := &n.nearby
 	b.mu.Lock()
-	old, known := b.found[key]
-	if known {
-		b.found[key] = s
+	fresh := b.freshLocked()
+	all, known := fresh[key]
+	again := known && all[f].at == at
+	if again {
+		all[f] = s
+		fresh[key] = all
 	}
-	room := len(b.freshLocked()) < maxNearby
+	room := len(fresh) < maxNearby
 	b.mu.Unlock()
-	if known && old.at == at || !known && !room {
+	if again || !known && !room {
 		return
 	}
 	n.work.do(func(ctx context.Context) {
@@ -84,7 +127,9 @@ func (n *Node) heardNearby(key identity.PubKey, at netip.AddrPort) {
 			return
 		}
 		b.mu.Lock()
-		b.found[key] = s
+		all := b.found[key]
+		all[f] = s
+		b.found[key] = all
 		b.mu.Unlock()
 		n.log.Info("a node nearby", "peer", key.Short(), "addr", at)
 		n.setNamed(nil)
@@ -92,9 +137,9 @@ func (n *Node) heardNearby(key identity.PubKey, at netip.AddrPort) {
 }
 
 // freshLocked are the nodes heard of late; others are forgotten.
-func (b *nearby) freshLocked() map[identity.PubKey]sighting {
+func (b *nearby) freshLocked() map[identity.PubKey]sightings {
 	for k, s := range b.found {
-		if time.Since(s.heard) > nearbyLife {
+		if !s[lan.IPv4].fresh() && !s[lan.IPv6].fresh() {
 			delete(b.found, k)
 		}
 	}
@@ -112,14 +157,13 @@ func (n *Node) setNamed(named []link.Peer) {
 	peers := make([]link.Peer, 0, len(b.named)+maxNearby)
 	found := b.freshLocked()
 	for _, p := range b.named {
-		if s, ok := found[p.Key]; ok && !slices.Contains(p.Addrs, s.at.String()) {
-			p.Addrs = append([]string{s.at.String()}, p.Addrs...)
-		}
+		first := slices.DeleteFunc(found[p.Key].addrs(), func(a string) bool { return slices.Contains(p.Addrs, a) })
+		p.Addrs = slices.Concat(first, p.Addrs)
 		peers = append(peers, p)
 	}
 	for key, s := range found {
 		if !slices.ContainsFunc(b.named, func(p link.Peer) bool { return p.Key == key }) && len(peers) < len(b.named)+maxNearby {
-			peers = append(peers, link.Peer{Key: key, Addrs: []string{s.at.String()}})
+			peers = append(peers, link.Peer{Key: key, Addrs: s.addrs()})
 		}
 	}
 	n.links.SetNamed(peers)
@@ -128,8 +172,10 @@ func (n *Node) setNamed(named []link.Peer) {
 
 // lookAround announces the node on its segments at once: the host has moved.
 func (n *Node) lookAround() {
-	select {
-	case n.nearby.kick <- struct{}{}:
-	default:
+	for _, kick := range n.nearby.kicks {
+		select {
+		case kick <- struct{}{}:
+		default:
+		}
 	}
 }

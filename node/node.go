@@ -80,7 +80,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	n := &Node{cfg: cfg, log: cfg.Log, table: forward.New(), remap: make(chan struct{}, 1)}
-	n.nearby.kick, n.nearby.found = make(chan struct{}, 1), map[identity.PubKey]sighting{}
+	n.nearby.init()
 	var err error
 	n.manager, err = control.NewClient(control.ClientConfig{
 		Manager: cfg.Manager, Key: cfg.Key, Network: cfg.Network, Pins: cfg.Pins,

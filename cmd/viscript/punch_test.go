@@ -160,3 +160,18 @@ func TestNodesNearby(t *testing.T) {
 	f.awaitSaid("node-b", `msg="a node nearby".* addr=10.77.1.1:5000`, time.Time{})
 	f.awaitSaid("node-a", `msg="link up".* carrier=tcp`, time.Time{})
 }
+
+// TestNodesNearbyV6 is the same where they take links by IPv6 too: they see each other's link-local addresses as well, and while no IPv4 passes
+// between them a link comes up there.
+func TestNodesNearbyV6(t *testing.T) {
+	f := newField(t, "a", "b")
+	f.link("a", "b")
+	f.in("b", "nft", "add table ip wall; add chain ip wall in { type filter hook input priority 0; }; add rule ip wall in iifname toa drop")
+	f.manage()
+	for _, h := range []string{"a", "b"} {
+		f.start(h, "node-"+h, "node", ":5000", fieldManager, "true", "15000", h, "--public", "192.0.2.1:5000")
+	}
+	f.awaitSaid("node-a", `msg="a node nearby".* addr=.*fe80:.*%tob\]:5000`, time.Time{})
+	f.awaitSaid("node-b", `msg="a node nearby".* addr=.*fe80:.*%toa\]:5000`, time.Time{})
+	f.awaitSaid("node-a", `msg="link up".* carrier=tcp`, time.Time{})
+}

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/net/ipv4"
 	"golang.org/x/time/rate"
 
 	"github.com/skycoin/viscript/node/identity"
@@ -29,13 +28,21 @@ const (
 	maxRepeats   = 256 // senders whose last announcement is remembered, so that it is not verified again
 )
 
-var group = net.IPv4(239, 255, 83, 77) // administratively scoped (RFC 2365)
+// Family is the family of addresses that announcements travel by.
+type Family int
+
+// The families.
+const (
+	IPv4 Family = iota
+	IPv6
+)
 
 // Config says what a node announces, and who hears of others.
 type Config struct {
-	Key  *identity.Key
-	Mesh Mesh
-	Port uint16 // at which links are taken
+	Family Family
+	Key    *identity.Key
+	Mesh   Mesh
+	Port   uint16 // at which links are taken
 	// Heard is called for each announcement of another node of the mesh, verified, one call at a time. It must not block.
 	Heard func(key identity.PubKey, at netip.AddrPort)
 	// Kick makes the node announce itself at once, and join what interfaces there are now; nil: never.
@@ -75,7 +82,7 @@ type neighbourhood struct {
 
 // live announces and listens on the interfaces that there are now, until ctx ends or they change.
 func (n *neighbourhood) live(ctx context.Context) error {
-	pc, on, err := join()
+	pc, on, err := n.cfg.Family.join()
 	if err != nil {
 		return err
 	}
@@ -115,51 +122,11 @@ func (n *neighbourhood) pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// join opens the port on all interfaces with multicast and an address of IPv4.
-func join() (*net.UDPConn, []net.Interface, error) {
-	all, err := net.Interfaces()
-	if err != nil {
-		return nil, nil, err
-	}
-	var pc *net.UDPConn
-	var on []net.Interface
-	err = errors.New("lan: no interface for multicast")
-	for _, i := range all {
-		if i.Flags&(net.FlagUp|net.FlagMulticast) != net.FlagUp|net.FlagMulticast || i.Flags&(net.FlagLoopback|net.FlagPointToPoint) != 0 {
-			continue
-		}
-		if pc == nil {
-			if pc, err = net.ListenMulticastUDP("udp4", &i, &net.UDPAddr{IP: group, Port: Port}); err != nil {
-				pc = nil
-				continue
-			}
-		} else if ipv4.NewPacketConn(pc).JoinGroup(&i, &net.UDPAddr{IP: group}) != nil {
-			continue
-		}
-		on = append(on, i)
-	}
-	if pc == nil {
-		return nil, nil, err
-	}
-	return pc, on, nil
-}
-
 // announce sends one datagram on each interface.
 func (n *neighbourhood) announce(on []net.Interface) {
 	b := announcement{mesh: n.cfg.Mesh, port: n.cfg.Port, at: time.Now()}.sign(n.cfg.Key).append(nil)
-	pc, err := net.ListenPacket("udp4", ":0")
-	if err != nil {
+	if err := n.cfg.Family.send(b, on); err != nil {
 		n.cfg.Log.Debug("announcing", "err", err)
-		return
-	}
-	defer pc.Close()
-	p := ipv4.NewPacketConn(pc)
-	p.SetMulticastTTL(1)
-	p.SetMulticastLoopback(true) // other nodes on this host
-	for _, i := range on {
-		if p.SetMulticastInterface(&i) == nil {
-			p.WriteTo(b, nil, &net.UDPAddr{IP: group, Port: Port})
-		}
 	}
 }
 
@@ -187,7 +154,7 @@ func (n *neighbourhood) take(b []byte, from netip.Addr, now time.Time) {
 	if met && !a.at.After(old.at) && old.from == from { // it was sent again, or came by two interfaces
 		return
 	}
-	if !n.limit.Allow() || !a.verify(now) {
+	if !n.limit.AllowN(now, 1) || !a.verify(now) {
 		return
 	}
 	if len(n.known) >= maxRepeats {

@@ -93,22 +93,24 @@ func TestTake(t *testing.T) {
 }
 
 func TestRunEnds(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	kick := make(chan struct{}, 1)
-	go func() {
-		done <- Run(ctx, Config{Key: newKey(t), Mesh: testMesh, Port: 1, Heard: func(identity.PubKey, netip.AddrPort) {}, Kick: kick})
-	}()
-	kick <- struct{}{}
-	time.Sleep(20 * time.Millisecond)
-	cancel()
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Error(err)
+	for _, f := range []Family{IPv4, IPv6} {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		kick := make(chan struct{}, 1)
+		go func() {
+			done <- Run(ctx, Config{Family: f, Key: newKey(t), Mesh: testMesh, Port: 1, Heard: func(identity.PubKey, netip.AddrPort) {}, Kick: kick})
+		}()
+		kick <- struct{}{}
+		time.Sleep(20 * time.Millisecond)
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("Run does not end with its context")
 		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("Run does not end with its context")
 	}
 }
 
