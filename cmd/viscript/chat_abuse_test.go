@@ -25,7 +25,7 @@ import (
 // TestChatAbuse: two people who know each other, and others who do them harm. What gets through is bounded, and the two go on talking.
 func TestChatAbuse(t *testing.T) {
 	if raceDetector {
-		t.Skip("a thousand attackers take minutes with the race detector; make people runs this")
+		t.Skip("a thousand attackers take minutes with the race detector; make plain runs this")
 	}
 	c := startCrowd(t, "ann", "ben")
 	t.Run("Requests", func(t *testing.T) { c.floodRequests(t) })

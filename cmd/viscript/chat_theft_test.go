@@ -35,7 +35,7 @@ import (
 // of a key that opens anything. That the search finds what is there is shown by a canary of text and one of a key.
 func TestMessengerStolen(t *testing.T) {
 	if raceDetector {
-		t.Skip("the race detector's own memory is too large to be searched; make people runs this")
+		t.Skip("the race detector's own memory is too large to be searched; make plain runs this")
 	}
 	ann, ben, away := "annabel-"+randomWord(), "benjamin-"+randomWord(), "cordula-"+randomWord() // random: the program itself must not hold them
 	c := startCrowd(t, ann, ben, away)

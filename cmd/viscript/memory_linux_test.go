@@ -59,7 +59,7 @@ func TestCutExecutable(t *testing.T) {
 // The bounds are twice what there is.
 func TestRestingMemory(t *testing.T) {
 	if testing.Short() || raceDetector {
-		t.Skip("it takes seconds until a start is forgotten, and the race detector its own memory")
+		t.Skip("it takes seconds until a start is forgotten, and the race detector its own memory; make plain runs this")
 	}
 	s := newSite(t, trackerConfig(t))
 	if err := os.Symlink(s.path("viscript"), s.path("meshnet-run-apptracker")); err != nil {
