@@ -21,6 +21,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Limits.
@@ -63,7 +65,7 @@ func New(cfg Config) (*Page, error) {
 		ln.Close()
 		return nil, fmt.Errorf("demopage: listening on %s: the demo page is for loopback only, use 127.0.0.1 or [::1]", cfg.Listen)
 	}
-	p := &Page{ln: limit(ln, maxConns), hashing: make(chan struct{}, maxHashing)}
+	p := &Page{ln: netutil.LimitListener(ln, maxConns), hashing: make(chan struct{}, maxHashing)}
 	p.http = &http.Server{
 		Handler:           p.routes(),
 		ReadHeaderTimeout: headerTimeout,

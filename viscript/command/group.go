@@ -83,19 +83,27 @@ type climb struct {
 	request func(Member) (signal.StartRequest, error)
 }
 
-func up(ctx context.Context, c *call) error {
-	g, err := c.group()
-	if err != nil {
-		return err
+// enterGroup is the group that is named, and what runs. No other up or down of it begins until leave is called.
+func (c *call) enterGroup(ctx context.Context) (g Group, live []signal.App, leave func(), err error) {
+	if g, err = c.group(); err != nil {
+		return g, nil, nil, err
 	}
 	if !c.Members.enter(g.Name) {
-		return fmt.Errorf("%s: another up or down of %s is under way", c.cmd.Name, g.Name)
+		return g, nil, nil, fmt.Errorf("%s: another up or down of %s is under way", c.cmd.Name, g.Name)
 	}
-	defer c.Members.leave(g.Name)
-	live, err := c.liveApps(ctx)
+	leave = func() { c.Members.leave(g.Name) }
+	if live, err = c.liveApps(ctx); err != nil {
+		leave()
+	}
+	return g, live, leave, err
+}
+
+func up(ctx context.Context, c *call) error {
+	g, live, leave, err := c.enterGroup(ctx)
 	if err != nil {
 		return err
 	}
+	defer leave()
 	cfg := c.Config()
 	u := newClimb(c, cfg, g, live)
 	u.request = func(m Member) (signal.StartRequest, error) { return cfg.memberRequest(g.Name, m) }
@@ -340,18 +348,11 @@ func (u *climb) tell() error {
 }
 
 func down(ctx context.Context, c *call) error {
-	g, err := c.group()
+	g, live, leave, err := c.enterGroup(ctx)
 	if err != nil {
 		return err
 	}
-	if !c.Members.enter(g.Name) {
-		return fmt.Errorf("%s: another up or down of %s is under way", c.cmd.Name, g.Name)
-	}
-	defer c.Members.leave(g.Name)
-	live, err := c.liveApps(ctx)
-	if err != nil {
-		return err
-	}
+	defer leave()
 	members, _ := c.Config().StartOrder(g)
 	answer := groupAnswer{Group: g.Name, OK: true}
 	var failed []string
