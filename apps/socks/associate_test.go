@@ -125,6 +125,14 @@ func hear(t *testing.T, udp net.Conn) []byte {
 	return b[:n]
 }
 
+// dropped is how many datagrams were dropped for a reason.
+func dropped(s Stats, r Reason) uint64 {
+	if s.Datagrams == nil { // none has come yet
+		return 0
+	}
+	return s.Datagrams.Dropped[r.String()]
+}
+
 func TestAssociate(t *testing.T) {
 	at := udpEcho(t)
 	c, s := airThread(t, nil)
@@ -197,8 +205,8 @@ func TestAssociateRefusesDatagrams(t *testing.T) {
 		send(t, udp, bad)
 	}
 	eventually(t, "the client drops eight", func() bool {
-		d := c.Stats().Datagrams
-		return d != nil && d.Dropped["malformed"] == 5 && d.Dropped["command not supported"] == 1 && d.Dropped["address type not supported"] == 1 && d.Dropped["no such name"] == 1
+		s := c.Stats()
+		return dropped(s, Malformed) == 5 && dropped(s, BadCommand) == 1 && dropped(s, BadAddrType) == 1 && dropped(s, NoSuchName) == 1
 	})
 	for _, denied := range []Target{
 		{Addr: netip.MustParseAddr("127.0.0.2"), Port: 53}, {Addr: netip.MustParseAddr("169.254.169.254"), Port: 80}, {Addr: netip.MustParseAddr("255.255.255.255"), Port: 9},
@@ -209,8 +217,8 @@ func TestAssociateRefusesDatagrams(t *testing.T) {
 	}
 	send(t, udp, datagram(Target{Name: "unknown.example", Port: 53}, "x"))
 	eventually(t, "the exit drops nine", func() bool { // and what strangers send to its port
-		d := s.Stats().Datagrams
-		return d != nil && d.Dropped["denied"] >= 8 && d.Dropped["no such name"] == 1 && d.Up == 0
+		s := s.Stats()
+		return dropped(s, Denied) >= 8 && dropped(s, NoSuchName) == 1 && s.Datagrams.Up == 0
 	})
 	send(t, udp, datagram(target, "still here"))
 	hear(t, udp)
@@ -225,14 +233,14 @@ func TestAssociatePeers(t *testing.T) {
 	if got := hear(t, udp); string(got[10:]) != "twice" {
 		t.Errorf("got %q", got[10:])
 	}
-	eventually(t, "the unasked one is dropped", func() bool { return s.Stats().Datagrams.Dropped["denied"] > 0 })
+	eventually(t, "the unasked one is dropped", func() bool { return dropped(s.Stats(), Denied) > 0 })
 	other, err := net.Dial("udp4", udp.RemoteAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
 	send(t, other, datagram(Target{Addr: at.Addr(), Port: at.Port()}, "me too"))
-	eventually(t, "another socket is not heard", func() bool { return c.Stats().Datagrams.Dropped["denied"] > 0 })
+	eventually(t, "another socket is not heard", func() bool { return dropped(c.Stats(), Denied) > 0 })
 }
 
 func TestAssociateNamedPort(t *testing.T) {
@@ -245,7 +253,7 @@ func TestAssociateNamedPort(t *testing.T) {
 	}
 	defer stranger.Close()
 	send(t, stranger, datagram(Target{Addr: at.Addr(), Port: at.Port()}, "first"))
-	eventually(t, "a stranger who was faster", func() bool { d := c.Stats().Datagrams; return d != nil && d.Dropped["denied"] > 0 })
+	eventually(t, "a stranger who was faster", func() bool { return dropped(c.Stats(), Denied) > 0 })
 	send(t, udp, datagram(Target{Addr: at.Addr(), Port: at.Port()}, "mine"))
 	if got := hear(t, udp); string(got[10:]) != "mine" {
 		t.Errorf("got %q", got)
@@ -259,7 +267,7 @@ func TestAssociateForeignUser(t *testing.T) {
 	})
 	_, udp := associated(t, c, false)
 	send(t, udp, datagram(Target{Addr: at.Addr(), Port: at.Port()}, "x"))
-	eventually(t, "not heard", func() bool { d := c.Stats().Datagrams; return d != nil && d.Dropped["foreign user"] == 1 })
+	eventually(t, "not heard", func() bool { return dropped(c.Stats(), ForeignUser) == 1 })
 }
 
 func TestAssociateLimits(t *testing.T) {
