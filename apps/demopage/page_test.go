@@ -19,7 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second
+// patience bounds every wait of these tests; a loaded machine may need much of it.
+const patience = time.Minute
 
 // start serves a page until the test's end and returns its URL and a client.
 func start(t *testing.T) (string, *http.Client) {

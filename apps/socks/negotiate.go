@@ -351,13 +351,14 @@ func (n *negotiation) awaitFirst() {
 // lets the answer arrive: a close with unread bytes would overtake it with a reset.
 func (n *negotiation) refuse(err error) {
 	defer n.conn.Close()
-	_ = n.conn.SetDeadline(time.Now().Add(refusalLinger))
 	if !errors.As(err, new(quiet)) {
+		_ = n.conn.SetWriteDeadline(time.Now().Add(negotiationTimeout))
 		if _, err := n.conn.Write(n.denied(err)); err != nil {
 			return
 		}
 	}
 	if n.conn.CloseWrite() == nil {
+		_ = n.conn.SetReadDeadline(time.Now().Add(refusalLinger))
 		_, _ = io.CopyN(io.Discard, n.conn, maxDrained)
 	}
 }

@@ -96,7 +96,7 @@ func TestAssociateIPv6(t *testing.T) {
 		}
 	}()
 	c, _ := airThread(t, func(_ *ClientConfig, sc *ServerConfig) { sc.Policy.Allow = append(sc.Policy.Allow, rule(t, "[::1]:*")) })
-	_, udp := associated(t, c, 0)
+	_, udp := associated(t, c, false)
 	at := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	want := datagram(Target{Addr: netip.IPv6Loopback(), Port: at.Port()}, "six")
 	send(t, udp, want)

@@ -237,10 +237,16 @@ func (s *Server) open(ctx context.Context, t Target, e *entry) (*net.TCPConn, er
 	return s.connect.connect(ctx, t)
 }
 
-// turn waits until a dial or lookup may begin; done ends it.
+// turn waits until a dial or lookup may begin; done ends it. A turn that is free is taken even if the time is up: it is not for want
+// of one that the dial then fails.
 func (s *Server) turn(ctx context.Context, sh *share) (done func(), err error) {
 	turns := []chan struct{}{sh.dials, s.dials} // the key's first, so that one key cannot fill both
 	for i, turn := range turns {
+		select {
+		case turn <- struct{}{}:
+			continue
+		default:
+		}
 		select {
 		case turn <- struct{}{}:
 		case <-ctx.Done():

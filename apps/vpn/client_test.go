@@ -94,9 +94,11 @@ func TestClientConnects(t *testing.T) {
 func TestClientIsNotConnectedBeforeTrafficComesBack(t *testing.T) {
 	s := startServer(t, nil)
 	var carries atomic.Bool
+	var lost atomic.Int32 // probes
 	c := startClient(t, s, func(cfg *ClientConfig) {
 		cfg.Probe = func(context.Context, netip.Addr, netip.Addr) (time.Duration, error) {
 			if !carries.Load() {
+				lost.Add(1)
 				return 0, errNothing
 			}
 			return time.Millisecond, nil
@@ -104,7 +106,7 @@ func TestClientIsNotConnectedBeforeTrafficComesBack(t *testing.T) {
 	})
 	<-c.applied
 	eventually(t, "probing", c.is(StateProbing))
-	time.Sleep(2 * probePause)
+	eventually(t, "probes are lost, all of one round at least", func() bool { return lost.Load() > 2 })
 	if st := c.Status(); st.State != StateProbing {
 		t.Errorf("status %+v", st)
 	}

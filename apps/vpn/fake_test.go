@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is for what comes soon, on a machine that is busy.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func newKey(t testing.TB) identity.PubKey {
 	t.Helper()
@@ -36,9 +36,16 @@ type pipe struct {
 	net.Conn
 	peer      identity.PubKey
 	confirmed chan struct{}
+	refused   chan struct{} // closed by Reset; nil at the opener's end
+	once      sync.Once
 }
 
-func (p *pipe) Reset(wire.Code)       { p.Close() }
+func (p *pipe) Reset(wire.Code) {
+	p.Close()
+	if p.refused != nil {
+		p.once.Do(func() { close(p.refused) })
+	}
+}
 func (p *pipe) Peer() identity.PubKey { return p.peer }
 func (p *pipe) Confirm() error {
 	close(p.confirmed)
@@ -63,7 +70,7 @@ func (m *mesh) accept(ctx context.Context) (Incoming, error) {
 
 func (m *mesh) dial(ctx context.Context, from identity.PubKey) (Stream, error) {
 	a, b := net.Pipe()
-	far := &pipe{Conn: b, peer: from, confirmed: make(chan struct{})}
+	far := &pipe{Conn: b, peer: from, confirmed: make(chan struct{}), refused: make(chan struct{})}
 	select {
 	case m.in <- far:
 	case <-ctx.Done():
@@ -72,6 +79,8 @@ func (m *mesh) dial(ctx context.Context, from identity.PubKey) (Stream, error) {
 	select {
 	case <-far.confirmed:
 		return &pipe{Conn: a}, nil
+	case <-far.refused:
+		return nil, errRefused
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -178,6 +187,9 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
-var errNothing = errors.New("nothing came back")
+var (
+	errNothing = errors.New("nothing came back")
+	errRefused = errors.New("reset before it was confirmed")
+)
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }

@@ -20,7 +20,7 @@ import (
 
 // Times of the page's server.
 const (
-	pageTimeout = 5 * time.Second
+	pageTimeout = 20 * time.Second // of a request, and of its answer: also on a machine that has no time for it
 	pageGrace   = time.Second
 	maxPageHead = 8 << 10 // bytes
 )

@@ -36,6 +36,7 @@ type Server struct {
 	load  load
 	conns load
 	work  sync.WaitGroup
+	try   time.Duration // tryTime; tests have their own
 
 	asked, answered, failed, dropped atomic.Uint64
 }
@@ -60,7 +61,7 @@ func Listen(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Port == 0 {
 		cfg.Port = Port
 	}
-	s := &Server{cfg: cfg, load: load{all: maxBusy, each: maxBusyClient}, conns: load{all: maxConns, each: maxConnsClient}}
+	s := &Server{cfg: cfg, try: tryTime, load: load{all: maxBusy, each: maxBusyClient}, conns: load{all: maxConns, each: maxConnsClient}}
 	lc := net.ListenConfig{Control: bindTo(cfg.Dev)}
 	for _, a := range cfg.Addrs {
 		at := netip.AddrPortFrom(a, cfg.Port).String()
@@ -211,7 +212,7 @@ func (s *Server) answer(ctx context.Context, message []byte, network string) []b
 	}
 	s.asked.Add(1)
 	for _, up := range s.upstreams() {
-		answer, err := ask(ctx, up, network, q)
+		answer, err := s.ask(ctx, up, network, q)
 		if err == nil {
 			s.answered.Add(1)
 			copy(answer, message[:idLen])

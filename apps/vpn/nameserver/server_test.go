@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -17,6 +19,9 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is for what comes soon, on a machine that is busy.
+const patience = time.Minute
 
 // ask1 is a question for the addresses of example.org, with EDNS.
 const ask1 = "123401000001000000000001" + "076578616d706c65036f726700" + "00010001" + "0000290fa0000000000000"
@@ -45,6 +50,7 @@ type resolver struct {
 	addr   netip.AddrPort
 	forge  atomic.Bool // say something else first
 	silent atomic.Bool
+	heard  atomic.Int32 // questions over UDP
 }
 
 func (r *resolver) reply(q []byte) []byte {
@@ -61,14 +67,7 @@ func (r *resolver) reply(q []byte) []byte {
 
 func startResolver(t *testing.T) *resolver {
 	t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", pc.LocalAddr().String())
-	if err != nil {
-		t.Skip("the port is taken for TCP")
-	}
+	pc, ln := bothPorts(t)
 	r := &resolver{addr: netip.MustParseAddrPort(pc.LocalAddr().String())}
 	done := make(chan struct{}, 2)
 	t.Cleanup(func() { pc.Close(); ln.Close(); <-done; <-done })
@@ -80,6 +79,7 @@ func startResolver(t *testing.T) *resolver {
 			if err != nil {
 				return
 			}
+			r.heard.Add(1)
 			if r.silent.Load() {
 				continue
 			}
@@ -100,6 +100,7 @@ func startResolver(t *testing.T) *resolver {
 			if err != nil {
 				return
 			}
+			_ = c.SetDeadline(time.Now().Add(patience))
 			if q, err := readFramed(c); err == nil {
 				_ = writeFramed(c, r.reply(q))
 			}
@@ -109,25 +110,44 @@ func startResolver(t *testing.T) *resolver {
 	return r
 }
 
-func startServer(t *testing.T, cfg Config) (*Server, string) {
+// bothPorts opens a port that is free for UDP and TCP.
+func bothPorts(t *testing.T) (net.PacketConn, net.Listener) {
 	t.Helper()
-	if cfg.Addrs == nil {
-		cfg.Addrs = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
-	}
-	for try := 0; ; try++ {
+	for end := time.Now().Add(patience); ; {
 		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
+		ln, err := net.Listen("tcp", pc.LocalAddr().String())
+		if err == nil {
+			return pc, ln
+		}
+		pc.Close()
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// startServer runs a server at a port that nobody has; try is how long it waits for a resolver.
+func startServer(t *testing.T, cfg Config, try time.Duration) (*Server, string) {
+	t.Helper()
+	if cfg.Addrs == nil {
+		cfg.Addrs = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+	}
+	for end := time.Now().Add(patience); ; {
+		pc, ln := bothPorts(t)
 		cfg.Port = uint16(pc.LocalAddr().(*net.UDPAddr).Port)
 		pc.Close()
+		ln.Close()
 		s, err := Listen(t.Context(), cfg)
-		if err != nil {
-			if try < 5 {
+		if err != nil { // somebody was faster
+			if time.Now().Before(end) {
 				continue
 			}
 			t.Fatal(err)
 		}
+		s.try = try
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx) }()
@@ -163,10 +183,10 @@ func exchange(t *testing.T, at string, message []byte, wait time.Duration) []byt
 
 func TestQuestionsArePassedOn(t *testing.T) {
 	up := startResolver(t)
-	s, at := startServer(t, Config{Upstream: []netip.AddrPort{up.addr}, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	s, at := startServer(t, Config{Upstream: []netip.AddrPort{up.addr}, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, patience)
 	for _, forged := range []bool{false, true} {
 		up.forge.Store(forged)
-		answer := exchange(t, at, unhex(t, ask1), 10*time.Second)
+		answer := exchange(t, at, unhex(t, ask1), patience)
 		var m dnsmessage.Message
 		if err := m.Unpack(answer); err != nil || m.ID != 0x1234 || !m.Response || len(m.Answers) != 1 || m.Questions[0].Name.String() != "example.org." {
 			t.Errorf("forged %v: %x: %+v, %v", forged, answer, m, err)
@@ -177,7 +197,7 @@ func TestQuestionsArePassedOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience))
 	for range 3 {
 		if err := writeFramed(c, unhex(t, ask1)); err != nil {
 			t.Fatal(err)
@@ -186,7 +206,7 @@ func TestQuestionsArePassedOn(t *testing.T) {
 			t.Errorf("over TCP: %x, %v", answer, err)
 		}
 	}
-	refused := exchange(t, at, query(t, "example.org.", typeAXFR), 10*time.Second)
+	refused := exchange(t, at, query(t, "example.org.", typeAXFR), patience)
 	var m dnsmessage.Message
 	if err := m.Unpack(refused); err != nil || m.RCode != dnsmessage.RCodeRefused || m.ID != 0x1234 {
 		t.Errorf("a transfer: %+v, %v", m, err)
@@ -199,33 +219,63 @@ func TestQuestionsArePassedOn(t *testing.T) {
 func TestNextResolverIsAsked(t *testing.T) {
 	dead, up := startResolver(t), startResolver(t)
 	dead.silent.Store(true)
-	_, at := startServer(t, Config{Upstream: []netip.AddrPort{dead.addr, up.addr}, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	var m dnsmessage.Message
-	if err := m.Unpack(exchange(t, at, unhex(t, ask1), 30*time.Second)); err != nil || len(m.Answers) != 1 {
-		t.Errorf("%+v, %v", m, err)
+	_, at := startServer(t, Config{Upstream: []netip.AddrPort{dead.addr, up.addr}, From: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, time.Second)
+	asked := func() (m dnsmessage.Message) {
+		t.Helper()
+		if err := m.Unpack(exchange(t, at, unhex(t, ask1), patience)); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	eventually(t, "the second one answers", func() bool { // on a busy machine it may miss its time as well
+		m := asked()
+		return len(m.Answers) == 1
+	})
+	if dead.heard.Load() == 0 {
+		t.Error("the first one was not asked")
 	}
 	up.silent.Store(true)
-	if err := m.Unpack(exchange(t, at, unhex(t, ask1), 30*time.Second)); err != nil || m.RCode != dnsmessage.RCodeServerFailure {
-		t.Errorf("%+v, %v", m, err)
+	if m := asked(); m.RCode != dnsmessage.RCodeServerFailure {
+		t.Errorf("%+v", m)
+	}
+}
+
+// eventually waits until ok holds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never came true: %s", what)
+		}
 	}
 }
 
 func TestStrangersAreNotAnswered(t *testing.T) {
 	up := startResolver(t)
-	s, at := startServer(t, Config{Upstream: []netip.AddrPort{up.addr}, From: []netip.Prefix{netip.MustParsePrefix("10.99.0.0/16")}})
-	if answer := exchange(t, at, unhex(t, ask1), 300*time.Millisecond); answer != nil {
-		t.Errorf("answered %x", answer)
+	s, at := startServer(t, Config{Upstream: []netip.AddrPort{up.addr}, From: []netip.Prefix{netip.MustParsePrefix("10.99.0.0/16")}}, patience)
+	udp, err := net.Dial("udp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	if _, err := udp.Write(unhex(t, ask1)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the question is dropped", func() bool { return s.Stats().Dropped > 0 })
+	_ = udp.SetDeadline(time.Now().Add(100 * time.Millisecond))
+	if n, err := udp.Read(make([]byte, maxAnswer)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("answered with %d bytes, %v", n, err)
 	}
 	c, err := net.Dial("tcp", at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-	if _, err := c.Read(make([]byte, 1)); err == nil {
-		t.Error("served over TCP")
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("served over TCP: %v", err)
 	}
-	if st := s.Stats(); st.Dropped != 2 || st.Asked != 0 {
+	if st := s.Stats(); st.Dropped < 2 || st.Asked != 0 { // the drop is counted before the connection is closed
 		t.Errorf("%+v", st)
 	}
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // ask puts a question to a resolver, over the network that the client used, and waits tryTime at most.
-func ask(ctx context.Context, up netip.AddrPort, network string, q question) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
+func (s *Server) ask(ctx context.Context, up netip.AddrPort, network string, q question) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.try)
 	defer cancel()
 	var d net.Dialer // a new port each time: one that is known could be answered by others
 	c, err := d.DialContext(ctx, network, up.String())

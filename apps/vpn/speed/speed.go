@@ -24,9 +24,9 @@ const Port = 7007
 // Limits.
 const (
 	MaxSeconds  = 10
-	maxTests    = 4               // at once
-	maxOfClient = 2               // one may not have noticed its end yet
-	grace       = 5 * time.Second // beside the test's own time
+	maxTests    = 4                // at once
+	maxOfClient = 2                // one may not have noticed its end yet
+	grace       = 10 * time.Second // beside the test's own time
 	bufLen      = 128 << 10
 
 	download, upload = 'd', 'u'
@@ -124,17 +124,16 @@ func serve(c net.Conn) {
 	}
 }
 
-// send writes zeros for a time.
+// send writes zeros for a time, and some at least: none would look like a refusal.
 func send(c net.Conn, d time.Duration) (n int64, err error) {
 	buf := make([]byte, bufLen)
-	for began := time.Now(); time.Since(began) < d; {
+	for began := time.Now(); ; {
 		k, err := c.Write(buf)
 		n += int64(k)
-		if err != nil {
+		if err != nil || time.Since(began) >= d {
 			return n, err
 		}
 	}
-	return n, nil
 }
 
 // Measure asks the exit at addr, both ways for d each (whole seconds, 10 at most).
@@ -160,10 +159,10 @@ func (r *Result) measure(ctx context.Context, addr netip.AddrPort, direction byt
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
+	began := time.Now() // before the exit begins
 	if _, err := c.Write([]byte{direction, byte(seconds)}); err != nil {
 		return 0, err
 	}
-	began := time.Now()
 	if direction == download {
 		n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{c}, make([]byte, bufLen))
 		if err == nil && n == 0 {

@@ -2,8 +2,11 @@ package speed
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,12 +15,43 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func start(t *testing.T) netip.AddrPort {
+const patience = time.Minute
+
+// moved counts what a server moves of measurements.
+type moved struct {
+	net.Listener
+	sent, received atomic.Int64
+}
+
+func (m *moved) Accept() (net.Conn, error) {
+	c, err := m.Listener.Accept()
+	return counting{c, m}, err
+}
+
+type counting struct {
+	net.Conn
+	m *moved
+}
+
+func (c counting) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.m.received.Add(int64(n))
+	return n, err
+}
+
+func (c counting) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.m.sent.Add(int64(n))
+	return n, err
+}
+
+func start(t *testing.T) (netip.AddrPort, *moved) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	ln := &moved{Listener: tcp}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- new(Server).Serve(ctx, ln) }()
@@ -27,27 +61,40 @@ func start(t *testing.T) netip.AddrPort {
 			t.Error(err)
 		}
 	})
-	return netip.MustParseAddrPort(ln.Addr().String())
+	return netip.MustParseAddrPort(ln.Addr().String()), ln
 }
 
+// A measurement lasts a second or more, but not longer than the call, so both bounds follow from what was moved. The few bytes beside
+// the zeros are in it: the call lasts for two measurements.
 func TestMeasure(t *testing.T) {
-	r, err := Measure(t.Context(), start(t), time.Second)
-	if err != nil || r.Down < 1e6 || r.Up < 1e6 || r.Setup <= 0 {
-		t.Errorf("%+v, %v", r, err)
+	addr, m := start(t)
+	began := time.Now()
+	r, err := Measure(t.Context(), addr, time.Second)
+	took := time.Since(began).Seconds()
+	if err != nil || r.Setup <= 0 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for what, x := range map[string]struct {
+		rate  float64
+		moved int64
+	}{"down": {r.Down, m.sent.Load()}, "up": {r.Up, m.received.Load()}} {
+		if x.moved < bufLen || x.rate > float64(x.moved) || x.rate < float64(x.moved)/took {
+			t.Errorf("%s: %.0f bytes a second, of %d moved in a call of %.3f s", what, x.rate, x.moved, took)
+		}
 	}
 }
 
 func TestStrangeRequestsEnd(t *testing.T) {
-	addr := start(t)
+	addr, _ := start(t)
 	for _, ask := range []string{"d\x00", "d\x0b", "u\xff", "x\x01", "GET / HTTP/1.1\r\n\r\n"} {
 		c, err := net.Dial("tcp", addr.String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(patience))
 		_, _ = c.Write([]byte(ask))
-		if n, err := c.Read(make([]byte, 10)); err == nil {
-			t.Errorf("%q: answered %d bytes", ask, n)
+		if n, err := c.Read(make([]byte, 10)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%q: answered %d bytes, %v", ask, n, err)
 		}
 		c.Close()
 	}
