@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func (m *mesh) wants() (all []Terms) {
 // TestSessionsApart: what asks for terms has a session of its own, at both ends, whose every route is asked for with the terms:
 // the first, the one that stands by, and the one after both have died.
 func TestSessionsApart(t *testing.T) {
-	m := newMesh(t, 3, func(_ *Config, tm *timing) { tm.outage = patience })
+	m := newMesh(t, 3, nil)
 	plain, _ := m.dialOver("")
 	two, farTwo := m.dialOver("two")
 	three, _ := m.dialOver("three")
@@ -105,21 +106,21 @@ func (r reader) Read(b []byte) (int, error) { return r.st.Read(b) }
 // TestApartIsHeardBeforeUse: while the far end has not heard of it, no session is used, however long that takes.
 func TestApartIsHeardBeforeUse(t *testing.T) {
 	m := newMesh(t, 1, nil)
-	lost := 0
-	opened := false
+	var lost atomic.Int32
+	var opened atomic.Bool
 	m.setTap(func(from int, kind wire.Type, _ uint8, p []byte) [][]byte {
-		switch { // by one goroutine, since one session is ours
-		case from == 0 && kind == wire.Control && lost < 2:
-			lost++
+		switch {
+		case from == 0 && kind == wire.Control && lost.Load() < 2: // one at a time: a session's records leave under a lock
+			lost.Add(1)
 			return nil
-		case from == 0 && kind == wire.Data && lost < 2:
-			opened = true
+		case from == 0 && kind == wire.Data && lost.Load() < 2:
+			opened.Store(true)
 		}
 		return [][]byte{p}
 	})
 	near, _ := m.dialOver("two")
-	if opened || lost < 2 || !near.s.apart.Load() {
-		t.Errorf("data left before the far end had heard; %d lost", lost)
+	if opened.Load() || lost.Load() < 2 || !near.s.apart.Load() {
+		t.Errorf("data left before the far end had heard; %d lost", lost.Load())
 	}
 }
 

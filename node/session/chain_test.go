@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"testing"
@@ -25,12 +26,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const (
-	// patience is how long a test waits for what takes milliseconds on a quiet machine.
-	patience = 20 * time.Second
-	// outage is how long the sessions live without a route.
-	outage = time.Second
-)
+// patience is how long a test waits for what takes milliseconds on a quiet machine.
+const patience = 20 * time.Second
+
+// still is TCP that does not watch this host: other tests change its network.
+type still struct{}
+
+func (still) Name() string { return link.TCP{}.Name() }
+
+func (still) Dial(ctx context.Context, at string) (net.Conn, error) { return link.TCP{}.Dial(ctx, at) }
+
+func (still) Listen(ctx context.Context, at string) (net.Listener, error) {
+	return link.TCP{}.Listen(ctx, at)
+}
 
 // host is one node of a chain: links, rules and sessions, without a manager.
 type host struct {
@@ -49,12 +57,15 @@ type chain struct {
 	ctx   context.Context
 }
 
-func newChain(t testing.TB, n int) *chain {
+func newChain(t testing.TB, n int) *chain { return newChainThat(t, n, 0) }
+
+// newChainThat is newChain whose sessions live so long without a route; 0: as usual.
+func newChainThat(t testing.TB, n int, outage time.Duration) *chain {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &chain{t: t, ctx: ctx}
 	var wg sync.WaitGroup
 	for range n {
-		c.hosts = append(c.hosts, newHost(t, ctx, &wg))
+		c.hosts = append(c.hosts, newHost(t, ctx, &wg, outage))
 	}
 	t.Cleanup(func() {
 		for _, h := range c.hosts {
@@ -74,7 +85,7 @@ func newChain(t testing.TB, n int) *chain {
 	return c
 }
 
-func newHost(t testing.TB, ctx context.Context, wg *sync.WaitGroup) *host {
+func newHost(t testing.TB, ctx context.Context, wg *sync.WaitGroup, outage time.Duration) *host {
 	key, err := identity.Generate()
 	if err != nil {
 		t.Fatal(err)
@@ -92,8 +103,9 @@ func newHost(t testing.TB, ctx context.Context, wg *sync.WaitGroup) *host {
 		Outage: outage,
 		Accept: func(st *session.Stream) { h.accept <- st },
 	})
+	h.sess.Calm()
 	h.links, err = link.Listen(ctx, link.Config{
-		Key: key, Listen: "127.0.0.1:0", Guard: secure.NewGuard(secure.GuardConfig{}), Receive: h.table.Receiver,
+		Key: key, Carrier: still{}, Listen: "127.0.0.1:0", Guard: secure.NewGuard(secure.GuardConfig{}), Receive: h.table.Receiver,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +284,7 @@ func TestRefusedStream(t *testing.T) {
 }
 
 func TestLinkDeathEndsStreams(t *testing.T) {
-	c := newChain(t, 4)
+	c := newChainThat(t, 4, time.Second)
 	c.lay()
 	near, far := c.dial("x", nil)
 	// The link between the third and the fourth host dies, and is not made again.

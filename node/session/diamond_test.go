@@ -29,7 +29,7 @@ func newDiamond(t *testing.T, relays int) *diamond {
 	d := &diamond{chain: &chain{t: t, ctx: ctx}}
 	var wg sync.WaitGroup
 	for range 2 + relays {
-		d.hosts = append(d.hosts, newHost(t, ctx, &wg))
+		d.hosts = append(d.hosts, newHost(t, ctx, &wg, 0))
 	}
 	d.relays = d.hosts[2:]
 	t.Cleanup(func() {
@@ -45,6 +45,8 @@ func newDiamond(t *testing.T, relays int) *diamond {
 	}
 	d.hosts[1].sess = session.NewHost(session.Config{Key: d.hosts[1].key, Accept: func(st *session.Stream) { d.hosts[1].accept <- st }})
 	d.hosts[0].sess = session.NewHost(session.Config{Key: d.hosts[0].key, Lay: d.layOne, Accept: func(*session.Stream) {}})
+	d.hosts[0].sess.Calm()
+	d.hosts[1].sess.Calm()
 	return d
 }
 

@@ -16,7 +16,7 @@ func TestDialTriesAnotherRoute(t *testing.T) {
 		"silent": func(r *road) { r.hush(true) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := newMesh(t, 2, nil)
+			m := newMesh(t, 2, func(_ *Config, tm *timing) { tm.greet = time.Second })
 			lay := m.hosts[0].cfg.Lay
 			var asked []Want
 			m.hosts[0].cfg.Lay = func(ctx context.Context, w Want) (Laid, error) {
@@ -27,7 +27,7 @@ func TestDialTriesAnotherRoute(t *testing.T) {
 				}
 				return laid, err
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 			defer cancel()
 			s, err := m.hosts[0].Connect(ctx, m.keys[1].Public(), "", false)
 			if err != nil || s.Err() != nil {

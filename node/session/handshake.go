@@ -16,7 +16,7 @@ var ErrGreeting = errors.New("session: greeting")
 // greet runs the handshake over p until it is done, fails or takes too long. It is called on a goroutine
 // of its own, because a handshake costs about a millisecond of arithmetic.
 func (s *Session) greet(ctx context.Context, p *Path) error {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.host.timing.handshake)
 	defer cancel()
 	cfg := secure.Config{Local: s.host.cfg.Key, Kind: secure.KindSession, Network: s.host.cfg.Network}
 	var hs *secure.Handshake

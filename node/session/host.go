@@ -17,11 +17,8 @@ import (
 // maxSessions bounds the sessions of one node, and so their memory.
 const maxSessions = 4096
 
-// A session that is laid tries maxGreets routes; each but the last has greetPatience.
-const (
-	maxGreets     = 3
-	greetPatience = 4 * time.Second
-)
+// maxGreets is how many routes a session that is laid tries; each but the last has timing.greet.
+const maxGreets = 3
 
 // ErrFull is the refusal of a session beyond the limit.
 var ErrFull = errors.New("session: too many sessions")
@@ -32,9 +29,6 @@ const hostWindow = 2 * maxWindow
 
 // hostBudget bounds the credit of all sessions together, as far as it is given to streams that want more.
 const hostBudget = 2 * wideBudget
-
-// handshakeTimeout bounds the greeting of the far node.
-const handshakeTimeout = 10 * time.Second
 
 // Config tells a Host who it is and who it works with.
 type Config struct {
@@ -352,7 +346,7 @@ func (h *Host) Connect(ctx context.Context, dst identity.PubKey, terms Terms, ow
 // lay makes a session for everybody who waits for w, on the time of nobody in particular. A route that breaks or stays
 // silent before the session is ready is not the last one that is tried.
 func (h *Host) lay(ctx context.Context, to whom, w *dialing) {
-	ctx, cancel := context.WithTimeout(ctx, 2*handshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*h.timing.handshake)
 	defer cancel()
 	var s *Session
 	var err error
@@ -388,12 +382,12 @@ func (h *Host) lay(ctx context.Context, to whom, w *dialing) {
 	close(w.done)
 }
 
-// awaitReady waits until s is ready; no longer than greetPatience if there is another way.
+// awaitReady waits until s is ready; no longer than timing.greet if there is another way.
 func (h *Host) awaitReady(ctx context.Context, s *Session, another bool) error {
 	wait := ctx
 	if another {
 		var cancel context.CancelFunc
-		wait, cancel = context.WithTimeout(ctx, greetPatience)
+		wait, cancel = context.WithTimeout(ctx, h.timing.greet)
 		defer cancel()
 	}
 	var err error

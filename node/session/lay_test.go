@@ -11,19 +11,15 @@ import (
 // A relay that fell silent and is the only one beside the path in use stands by again soon, not when it need not be
 // avoided any more.
 func TestHealedRelayStandsBy(t *testing.T) {
-	m := newMesh(t, 2, quick)
+	m := newMesh(t, 2, func(c *Config, tm *timing) { quick(c, tm); tm.avoid = time.Hour })
 	near, far := m.dial()
 	a, b := both(m)
 	dead := m.activeRoad(a)
 	dead.hush(true) // that route for ever; another one over the same relay works
 	copyBoth(t, near, far, 1<<20)
-	began := time.Now()
 	m.until("the path to be left", func() bool { return m.activeRoad(a) != dead && !slices.Contains(m.live(), dead) })
 	m.dial() // somebody who needs the session
 	m.until("two paths", func() bool { return paths(a) == 2 && paths(b) == 2 })
-	if took := time.Since(began); took > 12*time.Second { // it is about two
-		t.Errorf("that took %s", took)
-	}
 }
 
 // Of the paths that fell silent the last one is avoided longest, and each time that there is no other way one more is not.

@@ -28,7 +28,7 @@ func copyBoth(t testing.TB, near, far *Stream, n int) {
 		wg.Go(func() {
 			got, want := sha256.New(), sha256.New()
 			io.CopyN(want, rand.NewChaCha8(seed), int64(n))
-			to.SetReadDeadline(time.Now().Add(2 * patience))
+			to.SetReadDeadline(time.Now().Add(10 * patience)) // many bytes, on a machine that others use
 			m, err := io.Copy(got, to)
 			if err != nil || m != int64(n) || !bytes.Equal(got.Sum(nil), want.Sum(nil)) {
 				t.Errorf("from end %d: %d of %d bytes arrived, %v, same: %t", i, m, n, err, bytes.Equal(got.Sum(nil), want.Sum(nil)))
@@ -55,10 +55,8 @@ func TestSecondPathIsLaidAndTakesOver(t *testing.T) {
 	if a.Err() != nil || b.Err() != nil {
 		t.Fatal(a.Err(), b.Err())
 	}
-	for _, s := range []*Session{a, b} {
-		if i := s.info(); i.Switches == 0 || i.WhyMoved == "" {
-			t.Errorf("it moved %d times, last because %q", i.Switches, i.WhyMoved)
-		}
+	for _, s := range []*Session{a, b} { // the copy may have been faster than the cut
+		m.until("the move", func() bool { i := s.info(); return i.Switches > 0 && i.WhyMoved != "" })
 	}
 	m.until("a new second path", func() bool { return paths(a) == 2 && paths(b) == 2 })
 }

@@ -24,11 +24,14 @@ type timing struct {
 	avoid   time.Duration // nodes of a silent path are avoided so long
 	claim   time.Duration // how long a route may lie here without a session
 	stuck   time.Duration // data in flight that is not acknowledged for so long condemns a path that is otherwise alive
+	// for the greeting of the far node over one route, and of that before another route is tried, if there is one
+	handshake, greet time.Duration
 }
 
 var defaultTiming = timing{
 	silence: time.Second, outage: time.Minute, idle: 10 * time.Minute, quiet: 30 * time.Second, warm: 5 * time.Second,
 	better: 30 * time.Second, join: 5 * time.Second, linger: 2 * time.Second, avoid: 30 * time.Second, stuck: 15 * time.Second, claim: 10 * time.Second,
+	handshake: 10 * time.Second, greet: 4 * time.Second,
 }
 
 // fasterTimes is how often in a row a path that stands by must prove twice as fast before it takes over.

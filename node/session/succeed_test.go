@@ -5,6 +5,7 @@ import (
 
 	"github.com/skycoin/viscript/node/forward"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/node/wire"
 )
 
 // A node that dies without a word and comes back is reached over its new session at once, while the old one still
@@ -19,6 +20,7 @@ func TestNewSessionOfANodeThatCameBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-heard
+	m.setTap(func(int, wire.Type, uint8, []byte) [][]byte { return nil }) // also on a route that is being laid
 	for _, r := range m.live() {
 		r.hush(true)
 	}
@@ -27,7 +29,9 @@ func TestNewSessionOfANodeThatCameBack(t *testing.T) {
 	for _, r := range m.live() {
 		r.cut(forward.ReasonLink)
 	}
+	m.setTap(nil)
 	m.hosts[0] = NewHost(dead.cfg)
+	m.hosts[0].timing = dead.timing
 	_, fresh := m.ready()
 	if old.Err() != nil {
 		t.Fatal("the old one has ended: nothing is tested")
