@@ -187,7 +187,7 @@ func (n *neighbourhood) take(b []byte, from netip.Addr, now time.Time) {
 	if met && !a.at.After(old.at) && old.from == from { // it was sent again, or came by two interfaces
 		return
 	}
-	if !n.limit.Allow() || !a.verify(now) {
+	if !n.limit.AllowN(now, 1) || !a.verify(now) {
 		return
 	}
 	if len(n.known) >= maxRepeats {
