@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/skycoin/viscript/messenger"
 	"github.com/skycoin/viscript/node"
@@ -77,33 +76,41 @@ func TestMeetByKey(t *testing.T) {
 	}
 	reach := func() {
 		t.Helper()
-		for by := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-			_, err := nodes[0].Ping(ctx, keys[1].Public(), 1)
-			if err == nil {
-				return
+		eventually(t, "one reaches the other", func() error {
+			r, err := nodes[0].Ping(ctx, keys[1].Public(), 1)
+			if err == nil && r.Lost > 0 { // the session is there, and has no route
+				err = errors.New("no answer")
 			}
-			if time.Now().After(by) {
-				t.Fatal(err)
-			}
-		}
+			return err
+		})
 	}
 	reach()
-	if l := nodes[0].Links(); len(l) != 1 || l[0].Carrier != "relay" || l[0].Why == "" || !strings.HasSuffix(l[0].Addr, "via 10.0.0.1:7001") {
-		t.Errorf("links: %+v", l)
-	}
-	rec, err := nodes[0].Lookup(ctx, keys[1].Public())
-	if err != nil || len(rec.Addrs) != 0 || len(rec.Homes) != 1 {
-		t.Errorf("the record of a node without Connect: %+v, %v", rec, err)
-	}
-	if homes := nodes[1].Messengers(); len(homes) != 1 || !homes[0].Connected || !strings.HasPrefix(homes[0].Observed, "10.2.1.1:") {
-		t.Errorf("messengers: %+v", homes)
-	}
-	stop()
-	for by := time.Now().Add(patience); len(nodes[0].Links()) > 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(by) {
-			t.Fatal("the link outlives the messenger")
+	eventually(t, "there is one link, of the two that they dialed", func() error {
+		if l := nodes[0].Links(); len(l) != 1 || l[0].Carrier != "relay" || l[0].Why == "" || !strings.HasSuffix(l[0].Addr, "via 10.0.0.1:7001") {
+			return fmt.Errorf("links: %+v", l)
 		}
-	}
+		return nil
+	})
+	eventually(t, "the messenger has the record", func() error { // which is told a moment after a node is there
+		rec, err := nodes[0].Lookup(ctx, keys[1].Public())
+		if err == nil && (len(rec.Addrs) != 0 || len(rec.Homes) != 1) {
+			err = fmt.Errorf("the record of a node without Connect: %+v", rec)
+		}
+		return err
+	})
+	eventually(t, "a node is at home", func() error {
+		if homes := nodes[1].Messengers(); len(homes) != 1 || !homes[0].Connected || !strings.HasPrefix(homes[0].Observed, "10.2.1.1:") {
+			return fmt.Errorf("messengers: %+v", homes)
+		}
+		return nil
+	})
+	stop()
+	eventually(t, "the link ends with the messenger", func() error {
+		if l := nodes[0].Links(); len(l) > 0 {
+			return fmt.Errorf("links: %+v", l)
+		}
+		return nil
+	})
 	stop = start()
 	reach()
 	stop()

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // line is nodes in a row, each linked to the one before it, on a network in memory.
 type line struct {
@@ -127,12 +127,15 @@ func TestReach(t *testing.T) {
 	if hops, err := first.Trace(t.Context(), w.keys[0]); err != nil || len(hops) != 1 {
 		t.Errorf("trace to itself: %+v, %v", hops, err)
 	}
-	names := first.Names(t.Context(), append(w.keys, identity.PubKey{1}))
-	for i, k := range w.keys {
-		if names[k] != fmt.Sprint("n", i) {
-			t.Errorf("node %d is called %q", i, names[k])
+	eventually(t, "the manager has said the names", func() error { // within two seconds, or the next time
+		names := first.Names(t.Context(), append(w.keys, identity.PubKey{1}))
+		for i, k := range w.keys {
+			if names[k] != fmt.Sprint("n", i) {
+				return fmt.Errorf("node %d is called %q", i, names[k])
+			}
 		}
-	}
+		return nil
+	})
 	for key, want := range map[identity.PubKey]node.Cause{far: node.CauseNone, w.keys[0]: node.CauseSelf} {
 		if d := first.Diagnose(t.Context(), key); d.Cause != want || d.Links != 1 {
 			t.Errorf("%+v, want %s", d, want)
@@ -196,7 +199,7 @@ func TestDiagnose(t *testing.T) {
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
 	var err error
-	for end := time.Now().Add(2 * patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if err = check(); err == nil {
 			return
 		}

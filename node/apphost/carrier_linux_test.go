@@ -139,6 +139,7 @@ func TestCarriedCrowd(t *testing.T) {
 				io.WriteString(target, o.Target())
 				target.CloseWrite()
 				io.Copy(io.Discard, target)
+				target.Close() // a descriptor less
 				if err := d.Wait(nil); err != nil {
 					t.Error(err)
 				}

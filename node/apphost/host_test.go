@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,13 +26,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // half is one end of a stream in memory, in place of a session's.
 type half struct {
 	key    identity.PubKey
 	port   uint16
 	target string
+	first  []byte // comes before what is in in
 	in     *io.PipeReader
 	out    *io.PipeWriter
 	far    *half
@@ -40,19 +42,24 @@ type half struct {
 	moved  atomic.Uint64
 }
 
-func newPair(key identity.PubKey, port uint16, target string) (near, far *half) {
+// newPair makes a stream; what its far end reads begins with first.
+func newPair(key identity.PubKey, port uint16, target string, first []byte) (near, far *half) {
 	ar, bw := io.Pipe()
 	br, aw := io.Pipe()
 	near = &half{key: key, port: port, target: target, in: ar, out: aw, answer: make(chan error, 1)}
-	far = &half{key: key, port: port, target: target, in: br, out: bw, far: near}
+	far = &half{key: key, port: port, target: target, first: first, in: br, out: bw, far: near}
 	near.far = far
 	return near, far
 }
 
 func (h *half) Write(p []byte) (int, error) { return h.out.Write(p) }
 func (h *half) WriteTo(w io.Writer) (int64, error) {
+	k, err := w.Write(h.first)
+	if err != nil {
+		return int64(k), err
+	}
 	n, err := io.Copy(struct{ io.Writer }{w}, h.in)
-	return n, err
+	return int64(k) + n, err
 }
 func (h *half) ReadFrom(r io.Reader) (int64, error) {
 	n, err := io.Copy(struct{ io.Writer }{h.out}, r)
@@ -134,10 +141,7 @@ func (m *mesh) Dial(ctx context.Context, to identity.PubKey, port uint16, target
 	if to != m.key {
 		return nil, &wire.Refused{Code: wire.CodeNoRoute}
 	}
-	near, far := newPair(m.key, port, target)
-	if len(first) > 0 {
-		go near.Write(first)
-	}
+	near, far := newPair(m.key, port, target, bytes.Clone(first))
 	m.host.Incoming(far)
 	select {
 	case err := <-near.answer:
@@ -198,13 +202,23 @@ func (m *mesh) Publish(a app.App, failed func(error)) func() {
 	}
 }
 
-func freePort(t *testing.T) app.Port {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// listen opens the app socket of a mesh at a port that is free. Nobody keeps that one free until then, so there is another try.
+func (m *mesh) listen(t *testing.T) {
+	t.Helper()
+	for try := 0; ; try++ {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.port = app.Port(ln.Addr().(*net.TCPAddr).Port)
+		ln.Close()
+		if m.host, err = apphost.Listen(m.port, m, nil); err == nil {
+			return
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || try == 20 {
+			t.Fatal(err)
+		}
 	}
-	defer ln.Close()
-	return app.Port(ln.Addr().(*net.TCPAddr).Port)
 }
 
 func start(t *testing.T) (*app.Client, *mesh, string) {
@@ -212,11 +226,8 @@ func start(t *testing.T) (*app.Client, *mesh, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
-	m := &mesh{key: key.Public(), port: port, published: map[string]app.App{}, taken: "taken"}
-	if m.host, err = apphost.Listen(port, m, nil); err != nil {
-		t.Fatal(err)
-	}
+	m := &mesh{key: key.Public(), published: map[string]app.App{}, taken: "taken"}
+	m.listen(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- m.host.Run(ctx) }()
@@ -226,7 +237,7 @@ func start(t *testing.T) (*app.Client, *mesh, string) {
 			t.Error(err)
 		}
 	})
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(m.port)))
 	c, err := app.Connect(addr)
 	if err != nil {
 		t.Fatal(err)
@@ -418,7 +429,8 @@ func isTimeout(err error) bool {
 }
 
 func TestNodeGone(t *testing.T) {
-	c, err := app.Connect(net.JoinHostPort("127.0.0.1", strconv.Itoa(int(freePort(t)))))
+	near, _ := tcpPair(t) // whose port is in use, but nobody listens there, nor can
+	c, err := app.Connect(near.LocalAddr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -449,12 +461,18 @@ func tcpPair(t *testing.T) (near, far *net.TCPConn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
+	for {
+		b, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.RemoteAddr().String() != a.LocalAddr().String() { // who looks for somebody that had the port before
+			b.Close()
+			continue
+		}
+		t.Cleanup(func() { a.Close(); b.Close() })
+		return a.(*net.TCPConn), b.(*net.TCPConn)
 	}
-	t.Cleanup(func() { a.Close(); b.Close() })
-	return a.(*net.TCPConn), b.(*net.TCPConn)
 }
 
 // relayed is a stream between two programs that both hand a TCP connection to the node: user talks through near, the

@@ -114,6 +114,11 @@ func TestMember(t *testing.T) {
 		t.Errorf("asked %d times, want 2", len(asked))
 	}
 	now := time.Now()
+	c.mu.Lock()
+	for k, v := range c.verdicts { // as if all that had taken no time
+		c.verdicts[k] = verdict{v.err, now}
+	}
+	c.mu.Unlock()
 	for _, tt := range []struct {
 		name  string
 		key   identity.PubKey

@@ -52,15 +52,23 @@ func TestWriteAllWaitsForRoom(t *testing.T) {
 
 func TestWriteAllEndsAtTheDeadline(t *testing.T) {
 	near, far := unixPair(t)
-	near.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+	begun := make(chan error, 1)
+	go func() {
+		_, err := io.ReadFull(far, make([]byte, 1))
+		near.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+		begun <- err
+	}()
 	n, err := direct.WriteAll(direct.Of(near), make([]byte, 8<<20))
 	if n == 0 || n == 8<<20 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("wrote %d bytes, %v", n, err)
 	}
+	if err := <-begun; err != nil {
+		t.Fatal(err)
+	}
 	got := make(chan int64)
 	go func() {
 		k, _ := io.Copy(io.Discard, far)
-		got <- k
+		got <- 1 + k
 	}()
 	near.Close()
 	if k := <-got; k != int64(n) {

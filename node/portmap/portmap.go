@@ -76,10 +76,13 @@ func (q asker) ask(request []byte, answer func([]byte) bool) error {
 	wait := firstWait
 	for range asks {
 		if _, err := q.nc.Write(request); err != nil {
+			if q.ctx.Err() != nil { // AfterFunc came before
+				return q.ctx.Err()
+			}
 			return err
 		}
 		q.nc.SetReadDeadline(time.Now().Add(wait))
-		if q.ctx.Err() != nil { // AfterFunc came before
+		if q.ctx.Err() != nil { // AfterFunc came just before
 			return q.ctx.Err()
 		}
 		for {

@@ -145,6 +145,21 @@ func TestAskNobody(t *testing.T) {
 	}
 }
 
+// TestAskTooLate: whenever the time is over, the error says so.
+func TestAskTooLate(t *testing.T) {
+	nc, err := net.Dial("udp", router(t, func([]byte) []byte { return nil }).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	nc.SetDeadline(time.Unix(1, 0)) // as Ask does when ctx ends, here before the first word
+	if err := (asker{ctx, nc}).ask([]byte{0}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
 func FuzzAnswers(f *testing.F) {
 	f.Add(answerPCP(appendPCP(nil, testPublic, testNonce, 5000, time.Hour), 0, 6000, 3600))
 	f.Add([]byte{0, 0x80, 0, 0, 0, 0, 0, 1, 203, 0, 113, 9})

@@ -110,11 +110,9 @@ func (c *conn) Close() error {
 // part ends the connection.
 func (c *conn) part() {
 	defer c.p.wg.Done()
-	t := time.NewTimer(linger)
-	defer t.Stop()
 	select {
 	case <-c.c.Context().Done():
-	case <-t.C:
+	case <-c.p.s.after(linger):
 	}
 	c.c.CloseWithError(0, "")
 	c.p.mu.Lock()

@@ -42,8 +42,9 @@ type Config struct {
 // Socket is one UDP port for links: it listens, dials, is told how others see it, and punches. It is a link.Carrier. The
 // port is opened by Listen and closed with its listener, once. Safe for concurrent use.
 type Socket struct {
-	cfg  Config
-	conf *quicgo.Config
+	cfg   Config
+	conf  *quicgo.Config
+	after func(time.Duration) <-chan time.Time // time.After; a test's own clock
 
 	mu     sync.Mutex // guards the following
 	port   *port      // nil: not open yet
@@ -58,7 +59,7 @@ func New(cfg Config) *Socket {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Socket{cfg: cfg, conf: &quicgo.Config{
+	return &Socket{cfg: cfg, after: time.After, conf: &quicgo.Config{
 		HandshakeIdleTimeout: greetTimeout, MaxIdleTimeout: idleTimeout,
 		InitialStreamReceiveWindow: firstWindow, InitialConnectionReceiveWindow: firstWindow,
 		MaxStreamReceiveWindow: maxWindow, MaxConnectionReceiveWindow: maxWindow,

@@ -136,8 +136,9 @@ func (h *Host) attach(ctx context.Context, p *Path, e end) {
 	p.end = e
 	p.start = func(s *Session) { h.spawn(func() { s.begin(context.WithoutCancel(ctx), p) }) }
 	p.open.Store(true)
-	if p.gone.Load() != 0 {
+	if p.gone.Load() != 0 { // its link closed meanwhile
 		e.Close()
+		h.tellOver(p)
 	}
 }
 
@@ -160,7 +161,12 @@ func (h *Host) pathOver(p *Path) {
 		delete(h.paths, p.key)
 	}
 	h.mu.Unlock()
-	if h.cfg.Over != nil && p.start != nil && p.remote != h.cfg.Key.Public() {
+	h.tellOver(p)
+}
+
+// tellOver says, once, that a path is gone which had its end of the route; pathOver and attach may come at the same time.
+func (h *Host) tellOver(p *Path) {
+	if h.cfg.Over != nil && p.open.Load() && p.remote != h.cfg.Key.Public() && p.told.CompareAndSwap(false, true) {
 		h.cfg.Over(p.key, p.initiator)
 	}
 }

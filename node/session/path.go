@@ -44,6 +44,7 @@ type Path struct {
 	session atomic.Pointer[Session]
 	heard   atomic.Int64  // Host.now when the last record came that the peer had sealed
 	gone    atomic.Uint32 // 0 while the route lives; else 1 + the forward.Reason, or pathClosed
+	told    atomic.Bool   // Config.Over was called
 	expire  *time.Timer   // of the time without a session
 
 	// Guarded by Session.mu, once there is one.
