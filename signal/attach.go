@@ -49,7 +49,11 @@ func Attach(ctx context.Context, o Options) context.Context {
 	if err != nil {
 		return alone(ctx, o, err)
 	}
-	c := newClient(where, o)
+	return begin(ctx, newClient(where, o))
+}
+
+// begin starts the connection of a client.
+func begin(ctx context.Context, c *Client) context.Context {
 	ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, clientKey{}, c))
 	go c.run(ctx)
 	return ctx
@@ -93,6 +97,8 @@ type Client struct {
 	commands map[string]Command
 	log      *slog.Logger
 	begun    time.Time
+	linger   time.Duration // linger
+	farewell time.Duration // farewellTime
 	cancel   context.CancelCauseFunc
 	wake     chan struct{} // something to send; capacity 1
 	running  chan struct{} // a token per command under way
@@ -120,6 +126,8 @@ func newClient(where place, o Options) *Client {
 		commands: make(map[string]Command),
 		log:      logger(o),
 		begun:    time.Now(),
+		linger:   linger,
+		farewell: farewellTime,
 		wake:     make(chan struct{}, 1),
 		running:  make(chan struct{}, maxRunning),
 		leave:    make(chan struct{}),

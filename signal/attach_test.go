@@ -19,13 +19,26 @@ import (
 
 // attach attaches and, at the end of the test, detaches.
 func attach(t testing.TB, o Options) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	ctx = Attach(ctx, o)
+	ctx = attachPatient(ctx, t, o)
 	t.Cleanup(func() {
 		cancel()
 		FromContext(ctx).Wait()
 	})
 	return ctx
+}
+
+// attachPatient is Attach for a machine that may stand still: the connection outlives the context by slack.
+func attachPatient(ctx context.Context, t testing.TB, o Options) context.Context {
+	t.Helper()
+	where, err := takeEnv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(where, o)
+	c.linger, c.farewell = slack, slack
+	return begin(ctx, c)
 }
 
 // logged collects what a client logs.
@@ -216,7 +229,7 @@ func TestCommand(t *testing.T) {
 	s := serveSocket(t)
 	release := make(chan struct{})
 	defer close(release)
-	attach(t, Options{Commands: []Command{
+	ctx := attach(t, Options{Commands: []Command{
 		{Name: "echo", Run: func(_ context.Context, args []string) (any, error) { return args, nil }},
 		{Name: "fail", Run: func(context.Context, []string) (any, error) { return nil, errors.New("no such link") }},
 		{Name: "coded", Run: func(context.Context, []string) (any, error) { return nil, Errorf(CodeUnavailable, "later") }},
@@ -252,6 +265,8 @@ func TestCommand(t *testing.T) {
 	if err := session.Call(within(t), MethodCommand, []int{1}, nil); CodeOf(err) != CodeParams {
 		t.Errorf("wrong parameters: %v", err)
 	}
+	running := FromContext(ctx).running
+	eventually(t, "one hangs, the others have given their places back", func() bool { return len(running) == 1 })
 	for range maxRunning { // one of them hangs since before
 		tell("hangs", 1)
 	}
@@ -274,7 +289,7 @@ func TestShutdown(t *testing.T) {
 		return nil
 	}})
 	session := s.session()
-	if err := session.Call(within(t), MethodShutdown, ShutdownParams{TimeoutMS: 5000, Reason: "test"}, nil); err != nil {
+	if err := session.Call(within(t), MethodShutdown, ShutdownParams{TimeoutMS: slack.Milliseconds(), Reason: "test"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if !cleaned.Load() {
@@ -327,18 +342,26 @@ func TestShutdownTwiceCleansUpOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
-			if err := session.Call(within(t), MethodShutdown, nil, nil); err != nil {
+			if err := session.Call(within(t), MethodShutdown, ShutdownParams{TimeoutMS: slack.Milliseconds()}, nil); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	<-calls
+	eventually(t, "three have asked", func() bool { return session.waiting() == 3 })
 	close(release)
 	wg.Wait()
 	<-ctx.Done()
 	if len(calls) != 0 {
 		t.Errorf("%d more clean-ups", len(calls))
 	}
+}
+
+// waiting is how many calls have no answer yet.
+func (p *Peer) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.pending)
 }
 
 // The server dies while the program cleans up: the clean-up goes on to its end, then the program ends.
@@ -351,7 +374,7 @@ func TestShutdownConnectionLost(t *testing.T) {
 		return ctx.Err()
 	}})
 	session := s.session()
-	go session.Call(within(t), MethodShutdown, nil, nil)
+	go session.Call(within(t), MethodShutdown, ShutdownParams{TimeoutMS: slack.Milliseconds()}, nil)
 	<-began
 	s.stop()
 	time.Sleep(20 * time.Millisecond)
@@ -557,7 +580,7 @@ func TestServerAbsent(t *testing.T) {
 func TestParentEndFlushes(t *testing.T) {
 	s := serveSocket(t)
 	parent, cancel := context.WithCancelCause(context.Background())
-	ctx := Attach(parent, Options{})
+	ctx := attachPatient(parent, t, Options{})
 	session := s.session()
 	why := errors.New("terminated")
 	for i := range 100 {

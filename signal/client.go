@@ -64,7 +64,7 @@ func (c *Client) outlive(ctx, live context.Context, cancel context.CancelFunc) {
 	case <-live.Done():
 		return
 	}
-	late := time.NewTimer(linger)
+	late := time.NewTimer(c.linger)
 	defer late.Stop()
 	select {
 	case <-c.leave:
@@ -192,15 +192,15 @@ func (c *Client) send(live context.Context, peer *Peer) {
 		case <-peer.Done():
 			return
 		case <-live.Done():
-			c.farewell(live, peer)
+			c.partFrom(live, peer)
 			return
 		}
 	}
 }
 
-// farewell empties the outbox after the end.
-func (c *Client) farewell(live context.Context, peer *Peer) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(live), farewellTime)
+// partFrom empties the outbox after the end.
+func (c *Client) partFrom(live context.Context, peer *Peer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(live), c.farewell)
 	defer cancel()
 	if c.sendAll(ctx, peer) == nil {
 		peer.Flush(ctx)

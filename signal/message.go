@@ -59,7 +59,18 @@ func request(id uint64, method string, params any) ([]byte, error) {
 		}
 		m.Params = p
 	}
-	return json.Marshal(m)
+	return encode(m)
+}
+
+// encode leaves <, > and & as they are, which json.Marshal would rewrite: a request gets its id back byte for byte.
+func encode(m message) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(m); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
 // answer encodes the answer to the request id; one that does not encode or fit a frame
@@ -72,7 +83,7 @@ func answer(id json.RawMessage, result any, err error) []byte {
 	if err != nil {
 		m.Result, m.Error = nil, wireError(err, CodeInternal)
 	}
-	frame, err := json.Marshal(m)
+	frame, err := encode(m)
 	switch {
 	case err != nil: // of the error's data, which is a server's own
 		return answer(id, nil, Errorf(CodeInternal, "answer does not encode"))

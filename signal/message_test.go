@@ -23,6 +23,7 @@ func TestMessageGolden(t *testing.T) {
 			`{"jsonrpc":"2.0","id":3,"error":{"code":4,"message":"no app 9"}}`},
 		{"wrapped error", string(answer([]byte(`3`), nil, fmt.Errorf("stopping: %w", Errorf(CodeBusy, "busy")))),
 			`{"jsonrpc":"2.0","id":3,"error":{"code":8,"message":"stopping: busy"}}`},
+		{"id as it came", string(answer([]byte("\"<&>\u2028\""), "<", nil)), "{\"jsonrpc\":\"2.0\",\"id\":\"<&>\u2028\",\"result\":\"\\u003c\"}"},
 		{"plain error", string(answer([]byte(`4`), nil, errors.New("disk"))),
 			`{"jsonrpc":"2.0","id":4,"error":{"code":-32603,"message":"disk"}}`},
 	} {
@@ -133,6 +134,7 @@ func FuzzMessage(f *testing.F) {
 	}
 	f.Add(answer([]byte("1"), Top{Goroutines: 1}, nil))
 	f.Add(answer([]byte(`"q"`), nil, Errorf(CodeRefused, "no")))
+	f.Add([]byte(`{"jsonrpc":"2.0","method":"a","id":"` + strings.Repeat("<&\u2028", 12) + `"}`))
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		m, wrong := parseMessage(frame)
 		if wrong != nil {

@@ -38,6 +38,7 @@ type PeerOptions struct {
 type Peer struct {
 	frames  *Frames
 	options PeerOptions
+	parting time.Duration // partingTime
 	slots   chan struct{} // one token per request under way
 	out     chan outgoing // never closed
 	done    chan struct{} // closed when the connection is over
@@ -72,6 +73,7 @@ func NewPeer(frames *Frames, o PeerOptions) *Peer {
 	return &Peer{
 		frames:  frames,
 		options: o,
+		parting: partingTime,
 		slots:   make(chan struct{}, o.Requests),
 		out:     make(chan outgoing, outgoingQueue),
 		done:    make(chan struct{}),
@@ -232,7 +234,7 @@ func (p *Peer) deliver(m *message) {
 
 // part tells the other side why it is cut off, if it listens.
 func (p *Peer) part(ctx context.Context, why *Error) {
-	ctx, cancel := context.WithTimeout(ctx, partingTime)
+	ctx, cancel := context.WithTimeout(ctx, p.parting)
 	defer cancel()
 	if p.queue(ctx, outgoing{frame: answer(json.RawMessage("null"), nil, why)}) == nil {
 		p.Flush(ctx)

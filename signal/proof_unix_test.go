@@ -4,6 +4,7 @@ package signal
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -14,7 +15,7 @@ func TestReadToken(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, content []byte, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, content, mode); err != nil {
+		if err := errors.Join(os.WriteFile(path, content, mode), os.Chmod(path, mode)); err != nil { // whatever the umask
 			t.Fatal(err)
 		}
 		return path

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 
 const (
 	childEnv = "AUTO_TEST_CHILD" // fine, failing: run as a child that only imports this package
-	slack    = 30 * time.Second
+	slack    = 60 * time.Second
 )
 
 func TestMain(m *testing.M) {
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 	}
 	OnShutdown(func(context.Context) error { fmt.Println("first added"); return nil })
 	OnShutdown(func(context.Context) error { fmt.Println("last added"); return nil })
+	fmt.Println("added") // the server may be faster than this function
 	time.Sleep(2 * slack)
 	os.Exit(9)
 }
@@ -76,6 +78,19 @@ func serve(t *testing.T, token []byte, use func(p *signal.Peer)) (socket string)
 	return socket
 }
 
+// output is what a child prints; first is closed with the first of it.
+type output struct {
+	strings.Builder
+	first chan struct{}
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.Len() == 0 {
+		close(o.first)
+	}
+	return o.Builder.Write(p)
+}
+
 func TestManagedByImport(t *testing.T) {
 	for mode, want := range map[string]struct {
 		code   signal.Code
@@ -93,18 +108,24 @@ func TestManagedByImport(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), slack)
 			defer cancel()
-			answered := make(chan error, 1)
+			answered, added := make(chan error, 1), make(chan struct{})
 			socket := serve(t, token, func(p *signal.Peer) {
 				if err := p.Call(ctx, signal.MethodPing, nil, nil); err != nil {
 					t.Error(err)
+				}
+				select {
+				case <-added:
+				case <-ctx.Done():
 				}
 				answered <- p.Call(ctx, signal.MethodShutdown, nil, nil)
 			})
 			child := exec.CommandContext(ctx, os.Args[0])
 			child.Env = append(os.Environ(), childEnv+"="+mode,
 				signal.EnvClient+"=1", signal.EnvID+"=7", signal.EnvTokenFile+"="+file, signal.EnvSocket+"="+socket)
-			out, err := child.Output()
-			if exit := child.ProcessState.ExitCode(); exit != want.exit || string(out) != want.output {
+			out := &output{first: added}
+			child.Stdout = out
+			err := child.Run()
+			if exit := child.ProcessState.ExitCode(); exit != want.exit || out.String() != "added\n"+want.output {
 				t.Fatalf("exit code %d, %v, output %q", exit, err, out)
 			}
 			if err := <-answered; signal.CodeOf(err) != want.code || want.code == 0 && err != nil {
