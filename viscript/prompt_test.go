@@ -170,9 +170,14 @@ func (p *person) sees(text string) {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
+	p.Fatalf("%q does not appear; since then: %q", text, p.screen()[p.read:])
+}
+
+// screen is all that was shown.
+func (p *person) screen() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.Fatalf("%q does not appear; since then: %q", text, p.seen.String()[p.read:])
+	return p.seen.String()
 }
 
 func (p *person) leaves() error {
@@ -197,6 +202,7 @@ func TestPromptRunsLines(t *testing.T) {
 	p.sees("path: /bin/true\r\n")
 	p.types("'open\r")
 	p.sees("error: the line ends inside quotes")
+	p.sees("viscript> ") // while a command runs, Ctrl-C would be for it
 	p.types("garbage\x03")
 	p.sees("garbage\x1b[K")
 	p.sees("^C\r\n")
@@ -235,11 +241,13 @@ func TestPromptNotices(t *testing.T) {
 	p.host.events <- signal.Event{Seq: 1, ID: 7, App: "node", Kind: "failed", Text: "exited with code 1\x1b[2J"}
 	p.sees("\r\x1b[Kapp 7 (node) failed: exited with code 1\ufffd[2J (see: why 7)\r\n\rviscript> half typed")
 	p.host.events <- signal.Event{Seq: 2, ID: 7, App: "node", Kind: "status", Text: "nobody asked"}
-	p.types("\x15version\r")
-	p.sees("viscript test")
-	if strings.Contains(p.seen.String(), "nobody asked") {
+	p.host.events <- signal.Event{Seq: 3, ID: 7, App: "node", Kind: "exited", Text: "exit code 0"}
+	p.sees("app 7 (node) has ended: exit code 0\r\n")
+	if strings.Contains(p.screen(), "nobody asked") {
 		t.Error("a status was shown")
 	}
+	p.types("\x15version\r")
+	p.sees("viscript test")
 }
 
 func TestPromptInterruptsCommands(t *testing.T) {

@@ -109,6 +109,7 @@ func (w *fileWatch) watch(ctx context.Context, answer chan<- error) error {
 		case <-ctx.Done():
 			return nil
 		case s := <-w.switches:
+			w.on.Store(s.on) // before the answer: whoever asked may look at once
 			s.answer <- nil
 			if !s.on {
 				return nil

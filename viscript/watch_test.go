@@ -133,6 +133,9 @@ func TestReloadWatch(t *testing.T) {
 	}
 	told.says(t, "behind", 1)
 	run("reload --watch off", command.OK, "is not watched")
+	if c.watch.Watching() {
+		t.Error("it says that it watches although it was switched off")
+	}
 	write("unseen")
 	time.Sleep(3 * watchQuiet)
 	if _, ok := c.Config().Apps["unseen"]; ok {

@@ -22,8 +22,8 @@ import (
 const (
 	// maxRecordFile bounds the record of a keeper that is read, in bytes.
 	maxRecordFile = 4 << 20
-	// knockTime bounds the try to connect to a socket.
-	knockTime = 500 * time.Millisecond
+	// knockTime bounds the try to connect to a socket, which answers at once, listened at or not: it is for a machine that stands still.
+	knockTime = 5 * time.Second
 	// maxShownFindings bounds the findings of one kind; of more only the number is told.
 	maxShownFindings = 20
 	// clockSlack is how far the wall clock may differ from the time since the start: ntpd and adjtime

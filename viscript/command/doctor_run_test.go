@@ -161,9 +161,11 @@ func TestDoctorLimits(t *testing.T) {
 	if f := checkLimits(nil); len(f) == 0 {
 		t.Error("nothing is said of limits")
 	}
-	many := make([]signal.App, 1<<20)
-	if f := checkLimits(many); f[0].OK || !strings.Contains(f[0].Fix, "LimitNOFILE=") {
+	if f := judgeLimits(1<<20, 1<<20, 1<<20); len(f) != 2 || f[0].OK || f[1].OK || !strings.Contains(f[0].Fix, "LimitNOFILE=16777216") {
 		t.Errorf("a million apps fit: %+v", f)
+	}
+	if f := judgeLimits(1, fewestFiles, 204); len(f) != 1 || !f[0].OK {
+		t.Errorf("one app does not fit: %+v", f)
 	}
 	if f := checkDisk(filepath.Join(t.TempDir(), "none")); f[0].OK {
 		t.Errorf("%+v", f)

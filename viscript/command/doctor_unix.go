@@ -5,6 +5,7 @@ package command
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"syscall"
 
@@ -51,19 +52,28 @@ func checkLimits(all []signal.App) []finding {
 			running++
 		}
 	}
-	var found []finding
-	var files unix.Rlimit
-	want := uint64(max(fewestFiles, running*filesPerApp*2))
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err == nil && files.Cur < want {
-		found = append(found, bad(fmt.Sprintf("ulimit -n %d before the daemon starts, or LimitNOFILE=%d in its unit", want, want),
-			"the daemon may open %d files; with %s it should be %d", files.Cur, Count(running, "app"), want))
+	limit := func(what int) uint64 {
+		var l unix.Rlimit
+		if unix.Getrlimit(what, &l) != nil {
+			return math.MaxUint64
+		}
+		return l.Cur
 	}
-	var procs unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &procs); err == nil && procs.Cur < uint64(running*4+200) {
-		found = append(found, bad("ulimit -u, or LimitNPROC= and TasksMax= in its unit", "this user may have %d processes and threads, with %s running", procs.Cur, Count(running, "app")))
+	return judgeLimits(running, limit(unix.RLIMIT_NOFILE), limit(unix.RLIMIT_NPROC))
+}
+
+// judgeLimits says whether so many files, and processes and threads, are enough for that many running apps.
+func judgeLimits(running int, files, procs uint64) []finding {
+	var found []finding
+	if want := uint64(max(fewestFiles, running*filesPerApp*2)); files < want {
+		found = append(found, bad(fmt.Sprintf("ulimit -n %d before the daemon starts, or LimitNOFILE=%d in its unit", want, want),
+			"the daemon may open %d files; with %s it should be %d", files, Count(running, "app"), want))
+	}
+	if procs < uint64(running*4+200) {
+		found = append(found, bad("ulimit -u, or LimitNPROC= and TasksMax= in its unit", "this user may have %d processes and threads, with %s running", procs, Count(running, "app")))
 	}
 	if len(found) == 0 {
-		found = append(found, good("limits: %d open files", files.Cur))
+		found = append(found, good("limits: %d open files", files))
 	}
 	return found
 }

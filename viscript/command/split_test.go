@@ -68,6 +68,9 @@ func FuzzSplit(f *testing.F) {
 			return
 		}
 		again, err := Split(Join(words))
+		if err == errLine && len(Join(words)) > maxLine {
+			return // the quotes made it too long
+		}
 		if err != nil || !slices.Equal(again, words) {
 			t.Fatalf("%q -> %q -> %q -> %q, %v", line, words, Join(words), again, err)
 		}

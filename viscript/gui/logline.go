@@ -66,7 +66,7 @@ func (l *logLine) level() {
 		rest = msg
 		if quoted, err := strconv.QuotedPrefix(msg); err == nil {
 			text, _ := strconv.Unquote(quoted)
-			rest = text + msg[len(quoted):]
+			rest = plain(text) + msg[len(quoted):] // quoted, it may hold anything
 		}
 	}
 	if l.text = rest; level != "INFO" {

@@ -27,6 +27,8 @@ const (
 	// drainTime is how long the last output of a program is waited for after its end, while
 	// others have the terminal open too.
 	drainTime = 200 * time.Millisecond
+	// maxUnread is more than what the kernel keeps of the output of a pseudo terminal, in bytes.
+	maxUnread = 256 << 10
 )
 
 // program is a process on a pseudo terminal.
@@ -129,14 +131,7 @@ func (r *program) hold(ctx context.Context) {
 	}()
 	go func() {
 		defer close(read)
-		buf := make([]byte, block)
-		for {
-			n, err := r.master.Read(buf)
-			_, _ = r.t.Write(buf[:n])
-			if err != nil {
-				return
-			}
-		}
+		r.read()
 	}()
 	closing := r.await(ctx)
 	_ = r.master.SetReadDeadline(time.Now().Add(drainTime))
@@ -146,6 +141,37 @@ func (r *program) hold(ctx context.Context) {
 	<-pumping
 	if !closing {
 		r.farewell(ctx)
+	}
+}
+
+// read takes what is written to the pseudo terminal until nobody has it open or drainTime has passed. What the kernel has then is read
+// too: it may wait since before the end of the program.
+func (r *program) read() {
+	buf := make([]byte, block)
+	for {
+		n, err := r.master.Read(buf)
+		_, _ = r.t.Write(buf[:n])
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			r.drain(buf)
+		}
+		return
+	}
+}
+
+// drain reads without waiting, as much as the kernel can have kept.
+func (r *program) drain(buf []byte) {
+	conn, err := r.master.SyscallConn()
+	if err != nil || r.master.SetReadDeadline(time.Time{}) != nil {
+		return // it is closed
+	}
+	for n, left := 1, maxUnread; n > 0 && left > 0; left -= n {
+		if conn.Read(func(fd uintptr) bool { n, _ = unix.Read(int(fd), buf); return true }) != nil || n <= 0 {
+			return
+		}
+		_, _ = r.t.Write(buf[:n])
 	}
 }
 
@@ -196,11 +222,11 @@ func (r *program) farewell(ctx context.Context) {
 	if code := state.ExitCode(); code >= 0 {
 		how = fmt.Sprintf("exit code %d", code)
 	}
+	_ = r.t.in.take() // typed before it is said what Enter does
 	const plain = "\x1b[?1049l\x1b7\x1b[r\x1b8\x1b[0m\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?2004l\r\n"
 	fmt.Fprintf(r.t, "%s%s has ended: %s; Enter closes this terminal\r\n", plain, term.Clean(cut(r.name, 64)), how)
 	waiting, enter := context.WithCancel(ctx)
 	defer enter()
-	_ = r.t.in.take() // typed before
 	r.t.pump(waiting, func(p []byte) error {
 		if strings.ContainsAny(string(p), "\r\n\x03\x04") {
 			return context.Canceled

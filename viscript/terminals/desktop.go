@@ -7,7 +7,7 @@ import (
 	"github.com/skycoin/viscript/signal"
 )
 
-// askTime is how long a window has to answer.
+// askTime is how long a window has to answer; Terminals.patience.
 const askTime = 2 * time.Second
 
 // ask asks the desktop that was used last.
@@ -18,7 +18,7 @@ func (a *Terminals) ask(ctx context.Context, method string, params, result any) 
 	if w == nil {
 		return ErrNoWindow
 	}
-	asking, cancel := context.WithTimeout(ctx, askTime)
+	asking, cancel := context.WithTimeout(ctx, a.patience)
 	defer cancel()
 	err := w.peer.Call(asking, method, params, result)
 	switch {
@@ -27,7 +27,7 @@ func (a *Terminals) ask(ctx context.Context, method string, params, result any) 
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case asking.Err() != nil:
-		return signal.Errorf(signal.CodeTimeout, "the window did not answer within %v", askTime)
+		return signal.Errorf(signal.CodeTimeout, "the window did not answer within %v", a.patience)
 	}
 	return ErrNoWindow // it has gone meanwhile
 }

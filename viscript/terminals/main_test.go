@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what happens at once on an idle machine.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -232,6 +232,13 @@ func text(s *term.Snapshot) string {
 		b.WriteString(s.Lines[i].String() + "\n")
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// count is how many frames have come.
+func (v *viewer) count() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.frames
 }
 
 // until waits for a condition.

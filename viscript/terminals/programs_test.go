@@ -30,8 +30,14 @@ func (v *viewer) gone(id string) {
 	v.until("the end of "+id, func() bool { _, there := v.terms[id]; return !there })
 }
 
+// fresh is the environment of a user who has set up nothing, where text is UTF-8.
+func fresh(t *testing.T) []string {
+	home := t.TempDir()
+	return []string{"HOME=" + home, "XDG_CONFIG_HOME=" + home, "LC_ALL=C.UTF-8", "LESS=", "HTOPRC=", "EXINIT=", "VIMINIT="}
+}
+
 func TestVim(t *testing.T) {
-	b := newBench(t, Config{})
+	b := newBench(t, Config{Env: fresh(t)})
 	v := b.look(signal.WindowParams{}, signal.WindowHandler{})
 	dir := t.TempDir()
 	file := filepath.Join(dir, "text")
@@ -57,7 +63,7 @@ func TestVim(t *testing.T) {
 }
 
 func TestLess(t *testing.T) {
-	b := newBench(t, Config{})
+	b := newBench(t, Config{Env: fresh(t)})
 	v := b.look(signal.WindowParams{}, signal.WindowHandler{})
 	file := filepath.Join(t.TempDir(), "text")
 	if err := os.WriteFile(file, []byte(strings.Repeat("line\n", 500)+"the needle\n"+strings.Repeat("after\n", 50)), 0o600); err != nil {
@@ -74,7 +80,7 @@ func TestLess(t *testing.T) {
 }
 
 func TestHtopAndMc(t *testing.T) {
-	b := newBench(t, Config{})
+	b := newBench(t, Config{Env: fresh(t)})
 	v := b.look(signal.WindowParams{}, signal.WindowHandler{})
 	htop, mc := b.use(v, "htop"), b.use(v, "mc", "-d", "-u")
 	v.sees(htop, "PID")
@@ -93,7 +99,7 @@ func TestHtopAndMc(t *testing.T) {
 }
 
 func TestShell(t *testing.T) {
-	b := newBench(t, Config{Env: []string{"PS1=sh> "}})
+	b := newBench(t, Config{Env: []string{"PS1=sh> ", "ENV="}})
 	v := b.look(signal.WindowParams{}, signal.WindowHandler{})
 	t.Setenv("SHELL", "/bin/sh")
 	id := b.open(signal.TermNew{Shell: true})
@@ -102,8 +108,8 @@ func TestShell(t *testing.T) {
 	v.sees(id, "sh>")
 	v.Input(id, []byte("echo $TERM $VISCRIPT_TERM $((6*7))\r"))
 	v.sees(id, "xterm-256color "+id+" 42")
-	v.Input(id, []byte("sleep 600\r"))
-	v.sees(id, "sleep 600")
+	v.Input(id, []byte("sh -c 'echo begun $((3+4)); exec sleep 600'\r"))
+	v.sees(id, "begun 7")                                                                        // by who has the terminal now
 	v.Key(signal.TermKey{ID: id, Key: uint8(term.Character), Rune: 'c', Mods: uint8(term.Ctrl)}) // it reaches the program
 	v.sees(id, "^C\n")
 	v.until("its prompt", func() bool { return strings.HasSuffix(text(v.shots[id]), "sh>") })

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/term"
@@ -45,10 +46,11 @@ const (
 
 // Terminals are those of a daemon, and the windows on them. Safe for concurrent use.
 type Terminals struct {
-	cfg    Config
-	work   sync.WaitGroup // every goroutine; only by spawn and begin
-	saving sync.Mutex     // one writer of the file
-	typing typing
+	cfg      Config
+	patience time.Duration  // with a window that is asked
+	work     sync.WaitGroup // every goroutine; only by spawn and begin
+	saving   sync.Mutex     // one writer of the file
+	typing   typing
 
 	mu      sync.Mutex // guards the following
 	last    int        // number of the last id
@@ -65,7 +67,7 @@ func New(cfg Config) *Terminals {
 	if cfg.Split == nil {
 		cfg.Split = func(line string) ([]string, error) { return strings.Fields(line), nil }
 	}
-	return &Terminals{cfg: cfg}
+	return &Terminals{cfg: cfg, patience: askTime}
 }
 
 // spawn starts a goroutine that Close waits for; false after Close.

@@ -5,6 +5,7 @@ package terminals
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,6 +171,35 @@ func TestFailureStaysInSight(t *testing.T) {
 	v.heard(signal.MethodTermClosed)
 }
 
+// TestLastWordsAreSeen: what a program said before its end is shown, however late it is read, and though another process keeps the
+// terminal open.
+func TestLastWordsAreSeen(t *testing.T) {
+	b := newBench(t, Config{})
+	v := b.look(signal.WindowParams{}, signal.WindowHandler{})
+	id := b.open(signal.TermNew{Args: []string{"sh", "-c", "sleep 2 & echo pid $$; read x; sleep 0.2; echo last words; exit 7"}})
+	v.heard(signal.MethodTermOpened)
+	v.watch(id)
+	v.sees(id, "pid ")
+	var pid int
+	if _, err := fmt.Sscanf(v.screen(id), "pid %d", &pid); err != nil {
+		t.Fatal(err)
+	}
+	held := b.get(id)
+	held.writes.Lock() // whoever reads is busy with what was written before
+	v.Input(id, []byte("\r"))
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(fmt.Sprint("/proc/", pid)); err != nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the program does not end")
+		}
+	}
+	time.Sleep(2 * drainTime)
+	held.writes.Unlock()
+	v.sees(id, "last words\n\nsh has ended: exit code 7")
+}
+
 // TestCloseEndsTheGroup closes terminals whose programs ignore what a terminal's end tells them.
 func TestCloseEndsTheGroup(t *testing.T) {
 	b := newBench(t, Config{})
@@ -243,6 +273,7 @@ func TestRestore(t *testing.T) {
 
 func TestDesktopIsAsked(t *testing.T) {
 	b := newBench(t, Config{})
+	b.Terminals.patience = patience
 	if _, err := b.Placed(within(t)); !errors.Is(err, error(ErrNoWindow)) {
 		t.Errorf("without a window: %v", err)
 	}
@@ -284,8 +315,9 @@ func TestDesktopIsAsked(t *testing.T) {
 	if _, err := b.Focus(within(t), "t9"); signal.CodeOf(err) != signal.CodeNoTerm {
 		t.Errorf("focus of none: %v", err)
 	}
+	b.Terminals.patience = 200 * time.Millisecond
 	begin := time.Now()
-	if err := b.Defocus(within(t)); signal.CodeOf(err) != signal.CodeTimeout || time.Since(begin) < askTime {
+	if err := b.Defocus(within(t)); signal.CodeOf(err) != signal.CodeTimeout || time.Since(begin) < b.Terminals.patience {
 		t.Errorf("a window that hangs: %v after %v", err, time.Since(begin))
 	}
 	close(slow)
