@@ -495,12 +495,12 @@ func TestReconnect(t *testing.T) {
 	if first.Ready {
 		t.Error("ready before Ready")
 	}
-	c.Ready()
 	c.Status("one")
-	if m := first.note(t); m.Method != MethodReady {
+	c.Ready()
+	if m := first.note(t); m.Method != MethodStatus || string(m.Params) != `{"text":"one"}` {
 		t.Errorf("got %+v", m)
 	}
-	if m := first.note(t); m.Method != MethodStatus || string(m.Params) != `{"text":"one"}` {
+	if m := first.note(t); m.Method != MethodReady {
 		t.Errorf("got %+v", m)
 	}
 	eventually(t, "registration", func() bool { return registered(c) })

@@ -50,12 +50,12 @@ func (o *outbox) registered(ready bool) {
 // next takes the most urgent notification; false when there is none.
 func (o *outbox) next() (note, bool) {
 	switch {
+	case !o.statusSent: // first: who waits until the program is ready then knows what it says
+		o.statusSent = true
+		return note{MethodStatus, StatusParams{Text: o.status}}, true
 	case o.ready && !o.readySent:
 		o.readySent = true
 		return note{MethodReady, nil}, true
-	case !o.statusSent:
-		o.statusSent = true
-		return note{MethodStatus, StatusParams{Text: o.status}}, true
 	case len(o.events) > 0:
 		e := o.events[0]
 		e.Dropped, o.lostEvents = o.lostEvents, 0

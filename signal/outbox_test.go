@@ -34,7 +34,7 @@ func TestOutboxOrder(t *testing.T) {
 	o.addLog("l2")
 	o.status, o.statusSent = "s", false
 	o.ready = true
-	if got, want := drain(&o), " ready status:s event:e1-0 log:l1-0 log:l2-0"; got != want {
+	if got, want := drain(&o), " status:s ready event:e1-0 log:l1-0 log:l2-0"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	o.registered(true)
@@ -75,7 +75,7 @@ func TestOutboxPutBack(t *testing.T) {
 	o.ready, o.status, o.statusSent = true, "s", false
 	o.addEvent(EventParams{Text: "e"})
 	o.addLog("l")
-	want := " ready status:s event:e-0 log:l-0"
+	want := " status:s ready event:e-0 log:l-0"
 	for taken := range 4 {
 		var notes []note
 		for range taken + 1 {

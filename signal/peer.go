@@ -65,6 +65,11 @@ type answered struct {
 // AfterAnswer is a result of Handle that has sent called when the answer was written or given up.
 func AfterAnswer(result any, sent func()) any { return answered{result: result, sent: sent} }
 
+// AfterAnswerOr is AfterAnswer for a handler that may have failed: with err, which Handle then does not return, the answer is that.
+func AfterAnswerOr(result any, err error, sent func()) any {
+	return answered{result: result, err: err, sent: sent}
+}
+
 // NewPeer returns an end over frames, which it closes when Run returns.
 func NewPeer(frames *Frames, o PeerOptions) *Peer {
 	if o.Requests <= 0 {

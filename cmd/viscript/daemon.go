@@ -25,11 +25,6 @@ import (
 	"github.com/skycoin/viscript/viscript/terminals"
 )
 
-const (
-	// answerTime lets the answer to `quit` reach who typed it before the connections close.
-	answerTime = 100 * time.Millisecond
-)
-
 // daemon is the running daemon: the signal server and the console in one process.
 type daemon struct {
 	options daemonOptions
@@ -220,9 +215,7 @@ func (d *daemon) run(ctx context.Context, signals <-chan os.Signal) error {
 	select {
 	case <-signals:
 	case <-d.console.Done():
-		time.Sleep(answerTime)
 	case <-d.anew.wanted:
-		time.Sleep(answerTime)
 		d.op.say("RELOADING=1", "STATUS=being replaced")
 		d.window.stays.Store(true)
 		cancel()

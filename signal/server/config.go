@@ -80,6 +80,7 @@ type Limits struct {
 	Command     time.Duration // 30 s
 	Write       time.Duration // for one frame to an app, 5 s
 	Alive       time.Duration // after which a program that does not register is taken for running, 1 s
+	Answers     time.Duration // for what was asked before the end to be answered, 2 s
 }
 
 func (l *Limits) setDefaults() {
@@ -95,6 +96,7 @@ func (l *Limits) setDefaults() {
 	def(&l.Command, 30*time.Second)
 	def(&l.Write, 5*time.Second)
 	def(&l.Alive, time.Second)
+	def(&l.Answers, 2*time.Second)
 }
 
 func (c *Config) setDefaults() {

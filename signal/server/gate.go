@@ -64,6 +64,12 @@ func (g *gate) known(c *conn, asOperator bool) bool {
 	return false
 }
 
+func (g *gate) hasStrangers() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.strangers) > 0
+}
+
 func (g *gate) leave(c *conn) {
 	g.known(c, false)
 	g.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skycoin/viscript/signal"
@@ -37,6 +38,8 @@ type Server struct {
 	hurryOnce sync.Once
 	over      chan struct{} // closed when the children are stopped and connections go
 	endOnce   sync.Once
+	accepting atomic.Int32   // listeners from which connections may still come
+	owed      atomic.Int32   // answers to operators that are not written yet
 	work      sync.WaitGroup // every goroutine; after New only by spawn, or from one it has
 
 	mu       sync.Mutex // guards the following and what app says it guards
@@ -177,6 +180,7 @@ func (s *Server) end(ctx context.Context) {
 		s.letGo()
 		close(s.over)
 		s.closeListeners()
+		s.payOwed()
 		s.gate.closeAll()
 		s.mu.Lock()
 		s.closed = true
@@ -219,6 +223,8 @@ func (s *Server) closeFiles() {
 
 // accept lets connections in until the listener is closed.
 func (s *Server) accept(ctx context.Context, l net.Listener) {
+	s.accepting.Add(1)
+	defer s.accepting.Add(-1)
 	pause := firstPause
 	for {
 		nc, err := l.Accept()
