@@ -124,7 +124,9 @@ func TestUnconfirmed(t *testing.T) {
 	if err := alice.e.AddContactAt(bob.me(), "bob", bob.e.Homes()); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "cards", func() bool { w.ms[1].mu.Lock(); defer w.ms[1].mu.Unlock(); return len(w.ms[1].cards) == 1 })
+	for _, m := range w.ms[:2] {
+		await(t, "cards", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return len(m.cards) == 1 })
+	}
 	bob.stop()
 	alice.send(To(bob.me()), "one")
 	alice.send(To(bob.me()), "two")

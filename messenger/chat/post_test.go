@@ -274,7 +274,7 @@ func (p *person) history(of Talk) (list []Message) {
 }
 
 // awaitTime is how long a test waits; machines are slow.
-const awaitTime = 15 * time.Second
+const awaitTime = time.Minute
 
 // await waits until a condition holds.
 func await(t *testing.T, what string, ok func() bool) {

@@ -74,9 +74,7 @@ func TestServers(t *testing.T) {
 	bob.send(To(alice.me()), "all here")
 	alice.awaitTexts(To(bob.me()), append(want, "last", "all here")...)
 
-	if up, all := alice.e.Reachable(); up != 1 || all != 1 {
-		t.Errorf("%d of %d are reached", up, all)
-	}
+	await(t, "alice's server is reached", func() bool { up, all := alice.e.Reachable(); return up == 1 && all == 1 })
 	two := newDeviceAt(t, alice, first)
 	await(t, "two devices", func() bool { return alice.others() == 1 && two.others() == 1 })
 	alice.send(To(bob.me()), "copied")

@@ -144,7 +144,7 @@ func TestQuotas(t *testing.T) {
 // TestServer: everything over a connection; what is on disk outlives the server.
 func TestServer(t *testing.T) {
 	dir, key := t.TempDir(), newKey(t)
-	s, stop := startServer(t, dir, key, "127.0.0.1:0")
+	s, stop := startServer(t, dir, key, keptPort(t))
 	alice, bob := newClient(t, s, newKey(t)), newKey(t)
 	at := newClient(t, s, bob)
 	ctx := t.Context()

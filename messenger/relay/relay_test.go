@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"net"
 	"testing"
 	"time"
@@ -142,6 +143,7 @@ func FuzzClientRecord(f *testing.F) {
 			return
 		}
 		a, b := enter(t, s), enter(t, s)
+		payload = bytes.Clone(payload)
 		if len(payload) > identity.PubKeyLen && typ&1 == 1 {
 			copy(payload, b.key[:])
 		}
