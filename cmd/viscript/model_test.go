@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -124,6 +125,9 @@ func newModel(t *testing.T, seed uint64) *model {
 // starts is how often the app that crashes was started.
 func (m *model) starts() int64 {
 	info, err := os.Stat(m.path("starts"))
+	if errors.Is(err, fs.ErrNotExist) { // it is up, and has not come so far
+		return 0
+	}
 	if err != nil {
 		m.t.Fatal(err)
 	}
