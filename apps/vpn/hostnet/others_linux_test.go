@@ -355,9 +355,34 @@ func TestResolvConfOfAllKinds(t *testing.T) {
 
 // A network namespace that shares the host's resolv.conf does not change it; one with its own does.
 func TestResolversOfTheHostStay(t *testing.T) {
+	if inSpace(t) {
+		resolversOfTheHostStay(t)
+	}
+}
+
+// envLink is set in the network namespace of a host whose resolv.conf is a link.
+const envLink = "HOSTNET_TEST_LINK"
+
+// It is so where the host's resolv.conf is a link, as systemd-resolved has it. That host is a namespace too.
+func TestResolversOfTheHostStayBehindALink(t *testing.T) {
 	if !inSpace(t) {
 		return
 	}
+	if os.Getenv(envLink) == "" {
+		s := newSpace(t)
+		s.sh("mount -t tmpfs tmpfs /etc; mkdir /etc/stub; echo nameserver 192.0.2.1 > /etc/stub/resolv.conf; ln -s stub/resolv.conf /etc/resolv.conf")
+		t.Setenv(envSpace, "")
+		t.Setenv(envLink, "yes")
+		inSpace(t)
+		if link := s.sh("readlink /etc/resolv.conf"); link != "stub/resolv.conf\n" {
+			t.Errorf("the host's link leads to %q", link)
+		}
+		return
+	}
+	resolversOfTheHostStay(t)
+}
+
+func resolversOfTheHostStay(t *testing.T) {
 	s := newSpace(t)
 	read := func() string {
 		t.Helper()
@@ -372,8 +397,8 @@ func TestResolversOfTheHostStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !h.othersResolvers() { // before anything could be written
-		t.Fatal("the host's resolvers are taken for ours")
+	if path, ours := h.resolvConf(); ours { // before anything could be written
+		t.Fatalf("the host's resolvers are taken for ours, in %s", path)
 	}
 	if err := h.Client(t.Context(), fullClient()); err != nil {
 		t.Fatal(err)
