@@ -151,12 +151,17 @@ func tcpPair() (near, far *net.TCPConn, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := ln.Accept()
-	if err != nil {
-		a.Close()
-		return nil, nil, err
+	for {
+		b, err := ln.Accept()
+		if err != nil {
+			a.Close()
+			return nil, nil, err
+		}
+		if b.RemoteAddr().String() == a.LocalAddr().String() {
+			return a.(*net.TCPConn), b.(*net.TCPConn), nil
+		}
+		b.Close() // of somebody who looked for another listener at this port
 	}
-	return a.(*net.TCPConn), b.(*net.TCPConn), nil
 }
 
 // twinAir carries datagrams between the parts that opened it, all of one key.

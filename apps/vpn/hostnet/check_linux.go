@@ -24,6 +24,9 @@ import (
 // nameTime is how long a name server may take to answer the test's question.
 const nameTime = 5 * time.Second
 
+// askEvery is when it is asked again, for questions and answers that got lost.
+const askEvery = nameTime / 4
+
 // discard is where probes go that must not get out: the port that throws everything away (RFC 863).
 const discard = 9
 
@@ -48,6 +51,9 @@ func Check(ctx context.Context, cfg Config) ([]Verdict, error) {
 	j, there, err := journal.Read[step](cfg.Dir)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.nameTime == 0 {
+		cfg.nameTime = nameTime
 	}
 	t := test{cfg: cfg}
 	for _, s := range j.Done {
@@ -211,7 +217,7 @@ func (t *test) dns(ctx context.Context) {
 		t.say("dns", false, "names are not asked in the tunnel: %s", strings.Join(wrong, ", "))
 		return
 	}
-	took, err := askName(ctx, servers[0])
+	took, err := askName(ctx, servers[0], t.cfg.nameTime)
 	if err != nil {
 		t.say("dns", false, "%s in the tunnel does not answer: %v", servers[0], err)
 		return
@@ -219,9 +225,9 @@ func (t *test) dns(ctx context.Context) {
 	t.say("dns", true, "%v in the tunnel, answered in %v", servers, took.Round(100*time.Microsecond))
 }
 
-// askName asks for the root's name servers, which every resolver knows.
-func askName(ctx context.Context, server netip.Addr) (took time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, nameTime)
+// askName asks for the root's name servers, which every resolver knows, again and again until limit.
+func askName(ctx context.Context, server netip.Addr, limit time.Duration) (took time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	began := time.Now()
 	c, err := new(net.Dialer).DialContext(ctx, "udp", netip.AddrPortFrom(server, portDNS).String())
@@ -242,7 +248,7 @@ func askName(ctx context.Context, server netip.Addr) (took time.Duration, err er
 		if _, err := c.Write(q); err != nil {
 			return 0, err
 		}
-		_ = c.SetReadDeadline(time.Now().Add(nameTime / 4))
+		_ = c.SetReadDeadline(time.Now().Add(askEvery))
 		n, err := c.Read(buf)
 		var p dnsmessage.Parser
 		if err == nil {

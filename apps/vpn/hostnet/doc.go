@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 )
 
 // Names and numbers of what we put into the kernel. Append-only: what an older version left must be found.
@@ -40,6 +41,8 @@ type Config struct {
 	Dir        string       // the role's state folder; it holds the journal
 	ResolvConf string       // "": /etc/resolv.conf
 	Log        *slog.Logger // nil: none
+
+	nameTime time.Duration // how long a name server may take to answer Check, in tests; 0: five seconds
 }
 
 // Report tells what an undoing did.

@@ -99,13 +99,10 @@ func (h *Host) Client(ctx context.Context, c Client) error {
 		if at.table, err = h.freeTable(c.Full); err != nil {
 			return nil, err
 		}
-		if len(c.DNS) > 0 && !h.othersResolvers() {
-			if at.resolver, err = h.planResolver(c.DNS); err != nil {
-				return nil, err
-			}
-			at.resolved = resolver.Resolved() && h.cfg.ResolvConf == resolver.DefaultPath
+		if len(c.DNS) > 0 {
+			err = h.lookResolvers(&at, c.DNS)
 		}
-		return planClient(c, at), nil
+		return planClient(c, at), err
 	})
 }
 
@@ -337,25 +334,39 @@ func (h *Host) look(tun string) (at snapshot, err error) {
 	return at, nil
 }
 
-// othersResolvers tells whether the resolv.conf here is that of another network: a network namespace that was given none
-// of its own sees the host's, which is not ours to change.
-func (h *Host) othersResolvers() bool {
-	if h.cfg.ResolvConf != resolver.DefaultPath {
-		return false
+// resolvConf is the file that we may change; false: the one here is that of another network, as a network namespace that was given
+// none of its own sees the host's. Where the path is a link, a namespace's own file lies over what the link leads to, and the link is
+// still the host's.
+func (h *Host) resolvConf() (path string, ok bool) {
+	path = h.cfg.ResolvConf
+	if path != resolver.DefaultPath || !sharedWithHostAbove(path) {
+		return path, true
 	}
-	if !sharedWithAncestor(h.cfg.ResolvConf) {
-		return false
+	if target, err := filepath.EvalSymlinks(path); err == nil && !sharedWithHostAbove(target) {
+		return target, true
 	}
 	if !h.warned {
 		h.warned = true
 		h.cfg.Log.Warn("leaving the resolvers alone: they are those of another network namespace; give this one its own (/etc/netns/NAME/resolv.conf)", "what", h.cfg.ResolvConf)
 	}
-	return true
+	return path, false
 }
 
-// planResolver says how DNS would be set. What was there before us stays that, unless somebody wrote meanwhile.
-func (h *Host) planResolver(servers []netip.Addr) (*resolver.Change, error) {
-	now, err := resolver.Plan(h.cfg.ResolvConf, servers)
+// lookResolvers adds to a snapshot how DNS would be set, if it can be.
+func (h *Host) lookResolvers(at *snapshot, servers []netip.Addr) (err error) {
+	path, ok := h.resolvConf()
+	if !ok {
+		return nil
+	}
+	_, guest := hostAbove() // the bus here is the host's, which numbers interfaces of its own
+	at.resolved = !guest && resolver.Resolved() && path == resolver.DefaultPath
+	at.resolver, err = h.planResolver(path, servers)
+	return err
+}
+
+// planResolver says how DNS would be set by the file at path. What was there before us stays that, unless somebody wrote meanwhile.
+func (h *Host) planResolver(path string, servers []netip.Addr) (*resolver.Change, error) {
+	now, err := resolver.Plan(path, servers)
 	if err != nil {
 		return nil, fmt.Errorf("reading the host's resolvers: %w", err)
 	}

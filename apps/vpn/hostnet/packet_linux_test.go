@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -58,15 +59,35 @@ func (s *space) far(name string) *wire {
 	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: protocol, Ifindex: dev.Index}); err != nil {
 		s.t.Fatal(err)
 	}
+	s.oneCPU()
 	w := &wire{t: s.t, f: os.NewFile(uintptr(fd), name), offset: 14}
 	s.t.Cleanup(func() { w.f.Close() })
 	return w
 }
 
+// oneCPU keeps the test on one CPU from now on: what it sends over a veth waits in the queue of the CPU that sent it, so that packets
+// of several CPUs may overtake each other.
+func (s *space) oneCPU() {
+	s.t.Helper()
+	runtime.LockOSThread() // until the test's end, and with it the process's
+	var may, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &may); err != nil {
+		s.t.Fatal(err)
+	}
+	cpu := 0
+	for !may.IsSet(cpu) {
+		cpu++
+	}
+	one.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // saw waits for a UDP packet whose payload is last, and returns it and the payloads that came before it.
 func (w *wire) saw(last string) (p packet, others string) {
 	w.t.Helper()
-	_ = w.f.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = w.f.SetReadDeadline(time.Now().Add(patience))
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := w.f.Read(buf)

@@ -10,30 +10,39 @@ import (
 // maxAncestors bounds the way up to the first process.
 const maxAncestors = 64
 
-// sharedWithAncestor tells whether the file at path is the same one for a process above us that lives in another network
-// namespace, such as the shell that ran `ip netns exec`. Processes that we may not look at do not count.
-func sharedWithAncestor(path string) bool {
+// hostAbove finds a process above us that lives in another network namespace, such as the shell that ran `ip netns exec`, and returns
+// its folder in /proc. Processes that we may not look at do not count.
+func hostAbove() (dir string, ok bool) {
 	ours, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
+		return "", false
+	}
+	pid := os.Getppid()
+	for range maxAncestors {
+		if pid <= 0 {
+			break
+		}
+		dir := fmt.Sprintf("/proc/%d", pid)
+		if theirs, err := os.Readlink(dir + "/ns/net"); err == nil && theirs != ours {
+			return dir, true
+		}
+		pid = parentOf(dir)
+	}
+	return "", false
+}
+
+// sharedWithHostAbove tells whether what lies at path, a link being one, is the same for the process that hostAbove finds.
+func sharedWithHostAbove(path string) bool {
+	dir, ok := hostAbove()
+	if !ok {
 		return false
 	}
 	here, err := os.Lstat(path)
 	if err != nil {
 		return false
 	}
-	pid := os.Getppid()
-	for range maxAncestors {
-		if pid <= 0 {
-			return false
-		}
-		dir := fmt.Sprintf("/proc/%d", pid)
-		if theirs, err := os.Readlink(dir + "/ns/net"); err == nil && theirs != ours {
-			there, err := os.Lstat(dir + "/root" + path)
-			return err == nil && os.SameFile(here, there)
-		}
-		pid = parentOf(dir)
-	}
-	return false
+	there, err := os.Lstat(dir + "/root" + path)
+	return err == nil && os.SameFile(here, there)
 }
 
 // parentOf reads the parent of the process with that folder (proc_pid_stat(5)); 0 if it is gone.

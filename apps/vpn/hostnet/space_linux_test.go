@@ -2,6 +2,7 @@ package hostnet
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,6 +37,9 @@ func inSpace(t *testing.T) bool {
 	cmd.Env = append(os.Environ(), envSpace+"="+host)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Unshareflags: 0, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
+	if errors.Is(err, syscall.EPERM) {
+		t.Skipf("no right to make a network namespace: %v", err)
+	}
 	if err != nil {
 		t.Fatalf("in its namespaces: %v\n%s", err, out)
 	}
@@ -62,12 +66,31 @@ func newSpace(t *testing.T) *space {
 	s.sh("ip link add up0 type veth peer name upfar; ip link set upfar addrgenmode none; ip link set up0 addrgenmode none; ip link set upfar up; ip addr add 198.51.100.2/24 dev up0; ip -6 addr add 2001:db8:1::2/64 dev up0 nodad; ip link set up0 up")
 	s.sh("ip route add default via 198.51.100.1 dev up0; ip -6 route add default via 2001:db8:1::1 dev up0")
 	s.sh("ip link add lan0 type veth peer name lanfar; ip link set lanfar addrgenmode none; ip link set lan0 addrgenmode none; ip link set lanfar up; ip addr add 192.168.7.2/24 dev lan0; ip link set lan0 up")
+	s.settle("up0", "upfar", "lan0", "lanfar")
 	s.tun("vpn0")
 	file := filepath.Join(s.dir, "resolv.conf")
 	if err := os.WriteFile(file, []byte("# of the host\nnameserver 198.51.100.53\nsearch example.org\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// settle waits until the kernel has noted that the interfaces have carriers, which it does some time after it was told.
+func (s *space) settle(names ...string) {
+	s.t.Helper()
+	groups := ""
+	eventually(s.t, "the interfaces are up", func() string {
+		for _, name := range names {
+			if b, err := os.ReadFile("/sys/class/net/" + name + "/operstate"); err != nil || string(b) != "up\n" {
+				return fmt.Sprintf("%s is %q, %v", name, b, err)
+			}
+			groups = s.sh("ip -6 route show table local type multicast")
+			if !strings.Contains(groups, "dev "+name+" ") {
+				return name + " has no groups: " + groups
+			}
+		}
+		return ""
+	})
 }
 
 // tun makes a TUN interface that lasts until it is deleted, and has been up.
@@ -88,12 +111,14 @@ func (s *space) sh(line string) string {
 	return string(out)
 }
 
-// state is all that a VPN may change on the host, as text. Routes and addresses of the TUN interface are its caller's.
+// state is all that a VPN may change on the host, as text. Routes and addresses of the TUN interface are its caller's. What the kernel
+// makes of carriers, in its own time, is left out.
 func (s *space) state() string {
 	s.t.Helper()
 	var b strings.Builder
 	b.WriteString(s.sh(`exec 2>&1
-ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; ip -br addr show; nft list ruleset; ip -o link | sed 's/qlen.*//'
+ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; ip -br addr show | sed -E 's/^([^ ]+) +[A-Z]+/\1/'; nft list ruleset
+ip -o link | sed -E 's/qlen.*//; s/ state [A-Z]+//; s/NO-CARRIER,//; s/,LOWER_UP//'
 cd /proc/sys/net; grep -s . ipv4/conf/*/forwarding ipv4/conf/*/src_valid_mark ipv4/conf/*/accept_redirects ipv4/ip_forward \
 	ipv6/conf/*/forwarding ipv6/conf/*/accept_ra ipv6/conf/*/force_forwarding || true`))
 	info, err := os.Lstat(s.resolvConf())
@@ -107,12 +132,16 @@ cd /proc/sys/net; grep -s . ipv4/conf/*/forwarding ipv4/conf/*/src_valid_mark ip
 	return b.String()
 }
 
-// same holds the state against what it was.
+// same waits until the state is what it was.
 func (s *space) same(before, what string) {
 	s.t.Helper()
-	if after := s.state(); after != before {
-		s.t.Errorf("%s: the host is not as before:\n%s", what, difference(before, after))
-	}
+	eventually(s.t, what+": the host is not as before", func() string {
+		after := s.state()
+		if d := difference(before, after); d != "" || after == before {
+			return d
+		}
+		return "another order:\n" + after
+	})
 }
 
 // difference lists the lines that only one of two texts has.

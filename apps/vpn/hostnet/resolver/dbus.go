@@ -41,14 +41,14 @@ type call struct {
 	body                             []byte
 }
 
-// callBus connects to the bus at socket and makes calls, one after the other, until one fails.
-func callBus(socket string, calls []call) error {
-	c, err := net.DialTimeout("unix", socket, busTime)
+// callBus connects to the bus at socket and makes calls, one after the other, until one fails. limit is for all of it.
+func callBus(socket string, limit time.Duration, calls []call) error {
+	c, err := net.DialTimeout("unix", socket, limit)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(busTime)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
 	r := bufio.NewReader(c)

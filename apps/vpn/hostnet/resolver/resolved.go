@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 )
 
 // Where systemd-resolved is, and its bus.
@@ -21,9 +22,10 @@ const inet4, inet6 = 2, 10
 // Link tells systemd-resolved (org.freedesktop.resolve1) that all names are asked of servers on one interface. It
 // forgets that by itself when the interface goes.
 type Link struct {
-	Dev     string       `json:"dev"`
-	Servers []netip.Addr `json:"servers"`
-	bus     string       // "": the system's; tests have their own
+	Dev     string        `json:"dev"`
+	Servers []netip.Addr  `json:"servers"`
+	bus     string        // "": the system's; tests have their own
+	limit   time.Duration // of a call over bus
 }
 
 // Resolved tells whether systemd-resolved answers on this host.
@@ -65,11 +67,10 @@ func (l Link) Undo() error {
 }
 
 func (l Link) call(calls []call) error {
-	bus := l.bus
-	if bus == "" {
-		bus = systemBus
+	if l.bus != "" {
+		return callBus(l.bus, l.limit, calls)
 	}
-	return callBus(bus, calls)
+	return callBus(systemBus, busTime, calls)
 }
 
 // calls are what Do says: the servers, "." as the domain that they are for, and that they are for all that has no other.
