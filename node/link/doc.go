@@ -25,7 +25,8 @@
 // after a ping; an idle one is pinged every 5 s and known dead within 10 s. Pings measure round trip and jitter; on Linux TCP
 // tells loss and capacity, and the congestion control is BBR where the shortest round trip is over 1 ms, and only there. When this
 // host's addresses change or it wakes from sleep, links whose address is gone close at once, the others have to answer
-// within 1.5 s (or three round trips), and missing ones are dialed at once.
+// within 1.5 s (or three round trips), and missing ones are dialed at once. Time in which this process stood still is not the neighbour's
+// silence.
 //
 // # Neighbours
 //

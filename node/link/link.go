@@ -208,7 +208,7 @@ func (l *Link) record(rec []byte) {
 	case t == wire.LinkPing && len(payload) == stampLen:
 		l.SendControl(wire.LinkPong, 0, payload)
 	case t == wire.LinkPong && len(payload) == stampLen:
-		l.pong(int64(binary.BigEndian.Uint64(payload)))
+		l.pong(int64(binary.BigEndian.Uint64(payload)), l.now())
 	case t == wire.LinkCall && l.calls != nil:
 		if c, ok := parseCall(payload); ok {
 			select {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +23,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const longEnough = 20 * time.Second
+const longEnough = time.Minute
+
+// still is TCP that does not watch this host: other tests change its network.
+type still struct{}
+
+func (still) Name() string { return TCP{}.Name() }
+
+func (still) Dial(ctx context.Context, at string) (net.Conn, error) { return TCP{}.Dial(ctx, at) }
+
+func (still) Listen(ctx context.Context, at string) (net.Listener, error) {
+	return TCP{}.Listen(ctx, at)
+}
 
 // sink is a Receiver that keeps what it gets.
 type sink struct {
@@ -60,7 +72,7 @@ func newStation(t testing.TB, run bool, change func(*Config)) *station {
 		t.Fatal(err)
 	}
 	s := &station{key: key, sinks: map[identity.PubKey]*sink{}}
-	cfg := Config{Key: key, Listen: "127.0.0.1:0", Guard: secure.NewGuard(secure.GuardConfig{}), Receive: s.receive}
+	cfg := Config{Key: key, Carrier: still{}, Listen: "127.0.0.1:0", Guard: secure.NewGuard(secure.GuardConfig{}), Receive: s.receive}
 	if change != nil {
 		change(&cfg)
 	}
@@ -224,6 +236,7 @@ func links(all []*station) map[*Link]bool {
 // TestNewerLinkOfTheSamePairWins: a neighbour who dials although our link to it is up has lost it.
 func TestNewerLinkOfTheSamePairWins(t *testing.T) {
 	low, high := identity.PubKey{2, 1}, identity.PubKey{3, 1}
+	now := time.Now()
 	for _, c := range []struct {
 		name      string
 		age       time.Duration
@@ -251,7 +264,7 @@ func TestNewerLinkOfTheSamePairWins(t *testing.T) {
 			near, far := net.Pipe()
 			t.Cleanup(func() { near.Close(); far.Close() })
 			l := newLink(near, secure.Result{Remote: them}, "pipe", dialer)
-			l.since = time.Now().Add(-age)
+			l.since, l.began = now.Add(-age), now.Add(-age)
 			return l
 		}
 		old := fresh(c.oldDialer, c.age)
@@ -320,7 +333,14 @@ func TestWrongKeyOrNetworkGetsNoLink(t *testing.T) {
 	a.AddPeer(b.addr())
 	stranger, _ := identity.Generate()
 	a.AddPeer(secure.Addr{Key: stranger.Public(), HostPort: b.Addr().String()})
-	time.Sleep(300 * time.Millisecond)
+	eventually(t, "two refusals of each", func() bool {
+		for _, p := range a.Peers() {
+			if p.LastError == "" || p.Tries < 2 {
+				return false
+			}
+		}
+		return true
+	})
 	if n := len(a.Links()) + len(b.Links()); n != 0 {
 		t.Errorf("%d links between networks that must not talk", n)
 	}
@@ -356,15 +376,22 @@ func TestBrokenRecordEndsLink(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newStation(t, true, nil)
 			key, _ := identity.Generate()
-			nc, err := net.Dial("tcp", b.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer nc.Close()
-			if _, err := secure.Dial(context.Background(), nc, secure.Config{Local: key, Kind: secure.KindLink}, b.key.Public()); err != nil {
-				t.Fatal(err)
-			}
-			eventually(t, "the link", func() bool { return b.Link(key.Public()) != nil })
+			var nc net.Conn
+			eventually(t, "a link within the 5 s of a handshake", func() bool {
+				var err error
+				if nc, err = net.Dial("tcp", b.Addr().String()); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { nc.Close() })
+				_, err = secure.Dial(context.Background(), nc, secure.Config{Local: key, Kind: secure.KindLink}, b.key.Public())
+				for err == nil && b.Link(key.Public()) == nil {
+					nc.SetReadDeadline(time.Now().Add(10 * time.Millisecond)) // it may be too late for b, which hangs up then
+					if _, err = nc.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+						err = nil
+					}
+				}
+				return err == nil
+			})
 			nc.Write(bytes)
 			eventually(t, "its end", func() bool { return b.Link(key.Public()) == nil })
 		})
@@ -389,7 +416,11 @@ func TestSendAllocatesNothing(t *testing.T) {
 		"Send": func() { copy(span, fresh); l.Send(span) }, "SendKept": func() { l.SendKept(fresh) },
 		"SendControl": func() { l.SendControl(wire.RouteDown, 99, fresh[:1]) },
 	} {
-		if n := testing.AllocsPerRun(200, send); n >= 1 {
+		n := testing.AllocsPerRun(200, send)
+		for range 4 { // the least of some: what else runs in this process is counted too
+			n = min(n, testing.AllocsPerRun(200, send))
+		}
+		if n >= 1 {
 			t.Errorf("%s: %v allocations for each span", name, n)
 		}
 	}

@@ -118,7 +118,7 @@ func TestSilence(t *testing.T) {
 				w.Cut(false)
 				healed := time.Now()
 				eventually(t, "a new link", func() bool { return a.Link(b.key.Public()) != nil })
-				if took := time.Since(healed); took > 6*time.Second {
+				if took := time.Since(healed); took > 7*time.Second { // a dial of 3 s may be under way, and the pause after it is up to 3 s
 					t.Errorf("linked %v after the network was healed", took)
 				}
 			})
@@ -257,7 +257,7 @@ func TestAdmit(t *testing.T) {
 }
 
 // hidden is a TCP connection that shows no descriptor.
-type hidden struct{ TCP }
+type hidden struct{ still }
 
 type bare struct{ net.Conn }
 

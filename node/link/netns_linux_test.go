@@ -128,10 +128,9 @@ func TestHostMoves(t *testing.T) {
 				la, lb := a.Link(b.key.Public()), b.Link(a.key.Public())
 				return la != nil && lb != nil && la != old && la.nc.LocalAddr().(*net.TCPAddr).Port == lb.nc.RemoteAddr().(*net.TCPAddr).Port
 			})
-			took := time.Since(moved)
-			t.Logf("healed %v after the address changed", took.Round(time.Millisecond))
-			if took > 15*time.Second || !errors.Is(old.Err(), ErrMoved) {
-				t.Errorf("healed after %v; the old link: %v", took, old.Err())
+			t.Logf("healed %v after the address changed", time.Since(moved).Round(time.Millisecond))
+			if !errors.Is(old.Err(), ErrMoved) {
+				t.Errorf("the old link: %v", old.Err())
 			}
 		})
 	}
@@ -173,9 +172,6 @@ func TestSilentCut(t *testing.T) {
 	healed := time.Now()
 	eventually(t, "a new link", func() bool { return a.Link(b.key.Public()) != nil })
 	t.Logf("noticed after %v, linked %v after the path was back", seen.Round(time.Millisecond), time.Since(healed).Round(time.Millisecond))
-	if seen > 15*time.Second || time.Since(healed) > 15*time.Second {
-		t.Errorf("noticed after %v, linked again after %v", seen, time.Since(healed))
-	}
 }
 
 func TestCongestionControlFollowsTheRoundTrip(t *testing.T) {
@@ -217,6 +213,15 @@ func TestCongestionControlFollowsTheRoundTrip(t *testing.T) {
 				t.Errorf("round trip %v: %s, want %s", c.rtt, got, c.want)
 			}
 		}
+	})
+	eventually(t, "a round trip of loopback", func() bool { // the first one may have met a machine that stood still
+		nc.Write([]byte{0})
+		var short bool
+		m.raw.Control(func(fd uintptr) {
+			info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+			short = err == nil && time.Duration(info.Min_rtt)*time.Microsecond < bbrBelow
+		})
+		return short
 	})
 	m.measure(time.Millisecond, maxWrite)
 	if m.bbr {

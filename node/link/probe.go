@@ -25,13 +25,21 @@ const (
 type prober struct {
 	asked    time.Duration // when the last ping left
 	deadline time.Duration // when a ping without an answer means death
+	due      time.Duration // when the next step was to come; 0: unknown
 	waiting  bool
 	punched  bool // set before the first step
 }
 
+// lateStep is how late a step must come to tell that this process stood still.
+const lateStep = 200 * time.Millisecond
+
 // step is told the time, when the neighbour was last heard, whether routes use the link, and whether this host
-// has reason to doubt it. It tells whether to ping now, whether the link is dead, and when to step again.
+// has reason to doubt it. It tells whether to ping now, whether the link is dead, and when to step again. A step that comes late
+// gives the answer, which may lie here unread, as much longer.
 func (p *prober) step(now, heard, rtt time.Duration, busy, doubt bool) (ping, dead bool, next time.Duration) {
+	if late := now - p.due; p.due > 0 && p.waiting && late > lateStep {
+		p.deadline += late
+	}
 	if p.waiting && heard >= p.asked {
 		p.waiting = false
 	}
@@ -52,10 +60,12 @@ func (p *prober) step(now, heard, rtt time.Duration, busy, doubt bool) (ping, de
 	case now-p.asked >= period:
 		ping, p.waiting, p.asked, p.deadline = true, true, now, now+grace
 	}
+	next = p.asked + period - now
 	if p.waiting {
-		return ping, now >= p.deadline, min(p.deadline-now, max(period, busyPing))
+		next = min(p.deadline-now, max(period, busyPing))
 	}
-	return false, false, p.asked + period - now
+	p.due = now + next
+	return ping, p.waiting && now >= p.deadline, next
 }
 
 // probe keeps the link measured, and ends it when the neighbour is gone.
@@ -122,12 +132,12 @@ func (l *Link) doubt() {
 }
 
 // pong folds one measurement into the smoothed round trip (RFC 6298's gain of 1/8) and the jitter (RFC
-// 3550's gain of 1/16). Answers to what was not asked are nothing. Of the reading goroutine.
-func (l *Link) pong(stamp int64) {
+// 3550's gain of 1/16), now being the time of the link's clock. Answers to what was not asked are nothing. Of the reading goroutine.
+func (l *Link) pong(stamp int64, now time.Duration) {
 	if stamp == 0 || !l.asked.CompareAndSwap(stamp, 0) {
 		return
 	}
-	d := max(l.now()-time.Duration(stamp), 1)
+	d := max(now-time.Duration(stamp), 1)
 	old := l.RTT()
 	if old == 0 {
 		l.rtt.Store(int64(d))

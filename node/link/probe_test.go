@@ -68,25 +68,45 @@ func TestProber(t *testing.T) {
 	}
 }
 
+// A process that stood still while an answer came does not take the neighbour for dead; one that says nothing is dead as much later.
+func TestLateStepGivesTime(t *testing.T) {
+	for _, answered := range []bool{true, false} {
+		var p prober
+		const began, stood = idlePing, 10 * time.Second
+		_, dead, next := p.step(began, 0, 0, true, false)
+		now, heard := began+stood, time.Duration(0)
+		for !dead && now < began+stood+2*busyGrace {
+			now += next
+			_, dead, next = p.step(now, heard, 0, true, false)
+			if answered {
+				heard = now // it lay there unread
+			}
+		}
+		if dead == answered || dead && now != began+stood+busyGrace {
+			t.Errorf("answered %t, dead %t after %v", answered, dead, now-began)
+		}
+	}
+}
+
 func TestPong(t *testing.T) {
-	l := &Link{since: time.Now().Add(-time.Second)}
-	l.pong(int64(l.now() - 500*time.Millisecond))
+	l := new(Link)
+	const now = time.Second
+	l.pong(int64(now-500*time.Millisecond), now)
 	if l.RTT() != 0 {
 		t.Error("an answer to no question is believed")
 	}
 	ask := func(d time.Duration) {
-		stamp := int64(l.now() - d)
+		stamp := int64(now - d)
 		l.asked.Store(stamp)
-		l.pong(stamp)
-		l.pong(stamp)
+		l.pong(stamp, now)
+		l.pong(stamp, now)
 	}
-	near := func(got, want time.Duration) bool { return (got - want).Abs() < want/5+2*time.Millisecond }
 	ask(100 * time.Millisecond)
-	if !near(l.RTT(), 100*time.Millisecond) || l.Jitter() != 0 {
+	if l.RTT() != 100*time.Millisecond || l.Jitter() != 0 {
 		t.Errorf("after one answer: %v, jitter %v", l.RTT(), l.Jitter())
 	}
 	ask(180 * time.Millisecond)
-	if !near(l.RTT(), 110*time.Millisecond) || !near(l.Jitter(), 5*time.Millisecond) {
+	if l.RTT() != 110*time.Millisecond || l.Jitter() != 5*time.Millisecond {
 		t.Errorf("after two: %v, jitter %v", l.RTT(), l.Jitter())
 	}
 }

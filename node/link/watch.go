@@ -27,8 +27,8 @@ func (TCP) Watch(ctx context.Context, moved func(here []netip.Addr)) error {
 	ended := make(chan error, 1)
 	system := watchSystem() // here: a network namespace belongs to the thread
 	go func() { ended <- system(ctx, signs) }()
-	w := watch{moved: moved, at: time.Now()}
-	_, w.state = hostState()
+	w := watch{host: hostState, moved: moved, at: time.Now()}
+	_, w.state = w.host()
 	err := w.run(ctx, signs, ended)
 	cancel()
 	if err == nil {
@@ -77,6 +77,7 @@ func poll(ctx context.Context, signs chan sign) error {
 
 // watch compares this host with what it was.
 type watch struct {
+	host  func() (here []netip.Addr, state string) // hostState
 	moved func([]netip.Addr)
 	state string
 	at    time.Time // of the last look at the clocks
@@ -110,7 +111,7 @@ func (w *watch) run(ctx context.Context, signs <-chan sign, ended <-chan error) 
 }
 
 func (w *watch) look(s sign) {
-	here, state := hostState()
+	here, state := w.host()
 	if state == w.state && s != certain {
 		return
 	}

@@ -30,17 +30,21 @@ func TestHintKeepsTheCertain(t *testing.T) {
 
 func TestWatchLooks(t *testing.T) {
 	var told int
-	w := watch{moved: func([]netip.Addr) { told++ }}
-	_, w.state = hostState()
+	state := "as it is" // of a host of our own: other tests change this one
+	w := watch{host: func() ([]netip.Addr, string) { return nil, state }, moved: func([]netip.Addr) { told++ }, state: state}
 	w.look(maybe)
 	if told != 0 {
 		t.Error("told of a change that was none")
 	}
 	w.look(certain)
-	w.state = "as it was elsewhere"
+	state = "as it is elsewhere"
+	w.look(maybe)
 	w.look(maybe)
 	if told != 2 {
 		t.Errorf("told %d times of two changes", told)
+	}
+	if _, state := hostState(); state == "" {
+		t.Error("this host has no state")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/wire"
@@ -38,6 +39,16 @@ type Config struct {
 	Binding []byte        // of the carrier (a TLS exporter value), at most 1 KiB; nil: the connection's own, if it is Bound
 	// Dial is how DialService connects to HOST:PORT; nil: TCP. It is no part of the handshake.
 	Dial func(ctx context.Context, hostport string) (net.Conn, error)
+
+	limit time.Duration // of a handshake; 0: handshakeTime
+}
+
+// time is how long a whole handshake may take, all messages together.
+func (c Config) time() time.Duration {
+	if c.limit > 0 {
+		return c.limit
+	}
+	return handshakeTime
 }
 
 // Bound is a connection inside another secure one: a value that only its two ends know goes into the prologue.

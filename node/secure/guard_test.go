@@ -223,7 +223,7 @@ func TestSpentBucketAnswersNothing(t *testing.T) {
 		_, err := AcceptService(t.Context(), nc, linkConfig(b), g)
 		results <- err
 	})
-	if k, err := AskWho(t.Context(), dial(t, addr)); err != nil || k != b.Public() {
+	if k, err := askWithin(t.Context(), dial(t, addr), patience); err != nil || k != b.Public() {
 		t.Fatalf("WHO: %v, %v", k, err)
 	}
 	if _, err := Dial(t.Context(), dial(t, addr), linkConfig(a), b.Public()); err != nil {
@@ -232,7 +232,7 @@ func TestSpentBucketAnswersNothing(t *testing.T) {
 	if _, err := Dial(t.Context(), dial(t, addr), linkConfig(a), b.Public()); err == nil {
 		t.Error("a third one was answered")
 	}
-	if _, err := AskWho(t.Context(), dial(t, addr)); err == nil {
+	if _, err := askWithin(t.Context(), dial(t, addr), patience); err == nil {
 		t.Error("a WHO was answered by a spent bucket")
 	}
 	busy := 0

@@ -35,7 +35,20 @@ func keyOf(t testing.TB, b byte) *identity.Key {
 	return k
 }
 
-func linkConfig(k *identity.Key) Config { return Config{Local: k, Kind: KindLink, Network: "test"} }
+// linkConfig and controlConfig have the patience of tests: a machine that stands still for five seconds fails no handshake.
+func linkConfig(k *identity.Key) Config {
+	return Config{Local: k, Kind: KindLink, Network: "test", limit: patience}
+}
+
+func controlConfig(k *identity.Key) Config {
+	return Config{Local: k, Kind: KindControl, limit: patience}
+}
+
+// hasty is a config with the time limit that users have.
+func hasty(c Config) Config {
+	c.limit = 0
+	return c
+}
 
 // pair is the two sides of a handshake that nothing was sent in yet.
 func pair(t testing.TB, initiator, responder *identity.Key) (i, r *Handshake) {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/skycoin/viscript/node/identity"
 )
@@ -36,8 +37,12 @@ type Pins struct {
 
 	mu   sync.Mutex // guards the following and the file, and is held while that small local file is read or written
 	keys map[string]identity.PubKey
-	seen fs.FileInfo // of the file that keys came from; nil: there was none
+	seen fs.FileInfo // of the file that keys came from; nil: there was none, or its time may yet be that of another change
 }
+
+// settled is how long a file has to lie unchanged before its time tells it from its next state: clocks of file systems tick
+// coarsely, those of FAT every two seconds.
+const settled = 2 * time.Second
 
 // PinChanged is the refusal of a key that is not the pinned one.
 type PinChanged struct {
@@ -149,7 +154,10 @@ func (p *Pins) refreshLocked() error {
 	if err != nil {
 		return fmt.Errorf("reading the pinned keys: %w", err)
 	}
-	p.keys, p.seen = keys, info
+	p.keys, p.seen = keys, nil
+	if time.Since(info.ModTime()) > settled {
+		p.seen = info
+	}
 	return nil
 }
 
@@ -254,9 +262,6 @@ func (p *Pins) writeLocked() error {
 	if err == nil {
 		err = os.Rename(tmp.Name(), p.path)
 	}
-	if err != nil {
-		return err
-	}
-	p.seen, err = os.Stat(p.path)
+	p.seen = nil
 	return err
 }

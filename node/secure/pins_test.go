@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/skycoin/viscript/node/identity"
 )
@@ -93,6 +94,28 @@ func TestPinsEdited(t *testing.T) {
 	}
 	if err := p.Pin("host:1", a); err != nil {
 		t.Error(err)
+	}
+}
+
+// The file system's clock may show the same time for two states of the file, of one length.
+func TestPinsEditedWithinATick(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pins")
+	a, b := keyOf(t, 1).Public(), keyOf(t, 2).Public()
+	p := openPins(t, path)
+	if err := p.Pin("host:1", a); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.Now().Add(time.Hour) // it stays the present
+	for _, want := range []identity.PubKey{a, b} {
+		if err := os.WriteFile(path, []byte("host:1 "+want.String()+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, tick, tick); err != nil {
+			t.Fatal(err)
+		}
+		if k, _ := p.Lookup("host:1"); k != want {
+			t.Errorf("found %v, want %v", k, want)
+		}
 	}
 }
 
@@ -203,6 +226,11 @@ func TestPinsFull(t *testing.T) {
 	if err := p.Pin("host:1", k); err != nil {
 		t.Fatal(err)
 	}
+	old := time.Now().Add(-time.Hour) // so it is not read again
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	p.Lookup("host:1")
 	for n := range maxPins - 1 {
 		p.keys[fmt.Sprintf("x-%d", n)] = k
 	}

@@ -95,7 +95,7 @@ func askWho(ctx context.Context, hostPort string, cfg Config) (identity.PubKey, 
 		return identity.PubKey{}, err
 	}
 	defer nc.Close()
-	return AskWho(ctx, nc)
+	return askWithin(ctx, nc, cfg.time())
 }
 
 func (c Config) dial(ctx context.Context, hostPort string) (net.Conn, error) {

@@ -27,7 +27,7 @@ func newService(t *testing.T, key *identity.Key) *service {
 	g := NewGuard(GuardConfig{})
 	s.addr.HostPort = listen(t, func(nc net.Conn) {
 		s.conns.Add(1)
-		r, err := AcceptService(context.Background(), nc, Config{Local: s.key.Load(), Kind: KindControl}, g)
+		r, err := AcceptService(context.Background(), nc, controlConfig(s.key.Load()), g)
 		if err != nil {
 			return
 		}
@@ -55,7 +55,7 @@ func TestDialService(t *testing.T) {
 	s := newService(t, first)
 	path := filepath.Join(t.TempDir(), "pins")
 	p := openPins(t, path)
-	cfg := Config{Local: newKey(t), Kind: KindControl}
+	cfg := controlConfig(newKey(t))
 
 	// first contact: WHO, handshake, pin
 	c, err := p.DialService(t.Context(), s.addr, cfg)
@@ -125,7 +125,7 @@ func TestDialServiceGivenKeyIsWrong(t *testing.T) {
 	s := newService(t, newKey(t))
 	p := openPins(t, filepath.Join(t.TempDir(), "pins"))
 	a := Addr{Key: newKey(t).Public(), HostPort: s.addr.HostPort}
-	_, err := p.DialService(t.Context(), a, Config{Local: newKey(t), Kind: KindControl})
+	_, err := p.DialService(t.Context(), a, controlConfig(newKey(t)))
 	if !errors.Is(err, ErrHandshake) || !strings.Contains(err.Error(), s.addr.HostPort) {
 		t.Errorf("%v, want ErrHandshake with the address", err)
 	}
@@ -140,7 +140,7 @@ func TestDialServiceOtherKind(t *testing.T) {
 	key := newKey(t)
 	s := newService(t, key)
 	p := openPins(t, filepath.Join(t.TempDir(), "pins"))
-	wrong := Config{Local: newKey(t), Kind: KindTracker}
+	wrong := Config{Local: newKey(t), Kind: KindTracker, limit: patience}
 	var changed *PinChanged
 	for _, pinned := range []bool{false, true} {
 		if _, err := p.DialService(t.Context(), s.addr, wrong); !errors.Is(err, ErrHandshake) || errors.As(err, &changed) {
@@ -176,7 +176,7 @@ func TestDialServiceLiar(t *testing.T) {
 		_, _ = io.CopyN(nc, up, frameLen+whoReplyLen)
 	})
 	p := openPins(t, filepath.Join(t.TempDir(), "pins"))
-	_, err := p.DialService(t.Context(), Addr{HostPort: liar}, Config{Local: newKey(t), Kind: KindControl})
+	_, err := p.DialService(t.Context(), Addr{HostPort: liar}, controlConfig(newKey(t)))
 	if !errors.Is(err, ErrHandshake) {
 		t.Errorf("%v, want ErrHandshake", err)
 	}
@@ -193,7 +193,7 @@ func TestDialServiceDamagedPins(t *testing.T) {
 	if err := os.WriteFile(path, []byte("damaged\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := p.DialService(t.Context(), s.addr, Config{Local: newKey(t), Kind: KindControl})
+	_, err := p.DialService(t.Context(), s.addr, controlConfig(newKey(t)))
 	if err == nil || !strings.Contains(err.Error(), path) || s.conns.Load() != 0 {
 		t.Errorf("%v after %d connections, want an error before any", err, s.conns.Load())
 	}
@@ -204,18 +204,18 @@ func TestDialServiceNobodyThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
+	defer l.Close()
+	addr := dial(t, l.Addr().String()).LocalAddr().String() // a port that is in use, so nobody else comes to listen on it
 	p := openPins(t, filepath.Join(t.TempDir(), "pins"))
 	for _, key := range []identity.PubKey{{}, newKey(t).Public()} {
-		_, err := p.DialService(t.Context(), Addr{Key: key, HostPort: addr}, Config{Local: newKey(t), Kind: KindControl})
+		_, err := p.DialService(t.Context(), Addr{Key: key, HostPort: addr}, controlConfig(newKey(t)))
 		if err == nil || !strings.Contains(err.Error(), addr) {
 			t.Errorf("%v, want an error with the address", err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := p.DialService(ctx, Addr{HostPort: addr}, Config{Local: newKey(t), Kind: KindControl}); !errors.Is(err, context.Canceled) {
+	if _, err := p.DialService(ctx, Addr{HostPort: addr}, controlConfig(newKey(t))); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want context.Canceled", err)
 	}
 }

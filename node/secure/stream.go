@@ -13,7 +13,7 @@ import (
 	"github.com/skycoin/viscript/node/identity"
 )
 
-// handshakeTime is how long a whole handshake may take, all messages together.
+// handshakeTime is how long a whole handshake may take.
 const handshakeTime = 5 * time.Second
 
 // frameLen is the u16 in front of each message on a stream.
@@ -34,7 +34,7 @@ func Dial(ctx context.Context, nc net.Conn, cfg Config, remote identity.PubKey) 
 	if err != nil {
 		return Result{}, err
 	}
-	err = within(ctx, nc, func(context.Context) error { return initiate(nc, h) })
+	err = within(ctx, nc, cfg.time(), func(context.Context) error { return initiate(nc, h) })
 	if err != nil {
 		return Result{}, fmt.Errorf("handshake with %s: %w", remote.Short(), err)
 	}
@@ -97,7 +97,7 @@ func accept(ctx context.Context, nc net.Conn, cfg Config, g *Guard, service bool
 	if err != nil {
 		return Result{}, err
 	}
-	err = within(ctx, nc, func(ctx context.Context) error {
+	err = within(ctx, nc, cfg.time(), func(ctx context.Context) error {
 		msg, err := readFirst(nc, service)
 		if err != nil {
 			return err
@@ -153,10 +153,10 @@ func (g *Guard) next(ctx context.Context, h *Handshake, msg []byte) (reply []byt
 	return reply, err
 }
 
-// within runs fn with the time limit of a handshake on nc; when the limit or ctx ends it,
-// the error is the cause. Afterwards nc has no deadline, unless there was an error.
-func within(ctx context.Context, nc net.Conn, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, handshakeTime, ErrTimeout)
+// within runs fn with a time limit on nc; when the limit or ctx ends it, the error is the cause.
+// Afterwards nc has no deadline, unless there was an error.
+func within(ctx context.Context, nc net.Conn, limit time.Duration, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, ErrTimeout)
 	defer cancel()
 	if err := nc.SetDeadline(time.Time{}); err != nil {
 		return err

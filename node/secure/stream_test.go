@@ -202,7 +202,7 @@ func TestSlowConnections(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			left, right := net.Pipe()
-			done := accepting(t.Context(), right, linkConfig(b), NewGuard(GuardConfig{}), false)
+			done := accepting(t.Context(), right, hasty(linkConfig(b)), NewGuard(GuardConfig{}), false)
 			begin := time.Now()
 			var got bytes.Buffer
 			copied := make(chan struct{})
@@ -235,7 +235,7 @@ func TestSilentResponder(t *testing.T) {
 		left, right := net.Pipe()
 		go io.Copy(io.Discard, right)
 		begin := time.Now()
-		_, err := Dial(t.Context(), left, linkConfig(newKey(t)), newKey(t).Public())
+		_, err := Dial(t.Context(), left, hasty(linkConfig(newKey(t))), newKey(t).Public())
 		if !errors.Is(err, ErrTimeout) || time.Since(begin) != handshakeTime {
 			t.Errorf("%v after %v, want ErrTimeout after 5s", err, time.Since(begin))
 		}

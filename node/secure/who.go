@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/skycoin/viscript/node/identity"
 )
@@ -24,9 +25,13 @@ const (
 // is signed with that key over our nonce; whether it is the right key only a pin or a
 // person can tell. It takes at most 5 seconds. The caller closes nc, which is of no further use.
 func AskWho(ctx context.Context, nc net.Conn) (identity.PubKey, error) {
+	return askWithin(ctx, nc, handshakeTime)
+}
+
+func askWithin(ctx context.Context, nc net.Conn, limit time.Duration) (identity.PubKey, error) {
 	question, nonce := appendWho(nil)
 	var answer []byte
-	err := within(ctx, nc, func(context.Context) (err error) {
+	err := within(ctx, nc, limit, func(context.Context) (err error) {
 		if err = writeFrame(nc, question); err != nil {
 			return err
 		}

@@ -17,9 +17,9 @@ func TestWho(t *testing.T) {
 		_, err := AcceptService(t.Context(), nc, linkConfig(b), NewGuard(GuardConfig{}))
 		errs <- err
 	})
-	k, err := AskWho(t.Context(), dial(t, addr))
+	k, err := askWithin(t.Context(), dial(t, addr), patience)
 	if err != nil || k != b.Public() {
-		t.Errorf("AskWho = %v, %v, want %v", k, err, b)
+		t.Errorf("askWithin = %v, %v, want %v", k, err, b)
 	}
 	if err := <-errs; !errors.Is(err, ErrWho) {
 		t.Errorf("AcceptService: %v, want ErrWho", err)
