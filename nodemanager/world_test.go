@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -22,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is far longer than anything here takes on a busy machine.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 const network = "test"
 
@@ -62,6 +64,16 @@ func start(t testing.TB, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
+// place is a port for a server that ends and comes back: nobody takes it meanwhile, since no system gives out numbers below 32768, and
+// Linux has 16 million addresses of this host.
+func place() string {
+	ip := net.IPv4(127, 0, 0, 1)
+	if runtime.GOOS == "linux" {
+		ip = net.IPv4(127, byte(1+rand.N(250)), byte(rand.N(250)), byte(1+rand.N(250)))
+	}
+	return net.JoinHostPort(ip.String(), fmt.Sprint(20_000+rand.N(10_000)))
+}
+
 // managerAt is a manager whose state, key and port may outlive it.
 type managerAt struct {
 	cfg Config
@@ -72,7 +84,7 @@ type managerAt struct {
 func newManager(t testing.TB, trk secure.Addr) *managerAt {
 	t.Helper()
 	m := &managerAt{cfg: Config{
-		Domain: "mysterious.network", Listen: "127.0.0.1:0", Tracker: trk, Dir: t.TempDir(), Network: network, Key: newKey(t), Log: logOf(t),
+		Domain: "mysterious.network", Listen: place(), Tracker: trk, Dir: t.TempDir(), Network: network, Key: newKey(t), Log: logOf(t),
 	}}
 	m.start(t)
 	return m
@@ -93,7 +105,7 @@ type trackerAt struct {
 
 func newTracker(t testing.TB) *trackerAt {
 	t.Helper()
-	r := &trackerAt{cfg: tracker.Config{Listen: "127.0.0.1:0", Dir: t.TempDir(), Network: network, Key: newKey(t), Log: logOf(t)}}
+	r := &trackerAt{cfg: tracker.Config{Listen: place(), Dir: t.TempDir(), Network: network, Key: newKey(t), Log: logOf(t)}}
 	r.start(t)
 	return r
 }
@@ -127,6 +139,7 @@ type fakeNode struct {
 	refuse     func(control.Hop) error // nil: install all
 	installs   int
 	hints      []control.RouteKey
+	reports    int
 }
 
 type nodeOption func(*control.ClientConfig, *control.NodeRecord)
@@ -171,7 +184,20 @@ func (n *fakeNode) pub() identity.PubKey { return n.key.Public() }
 func (n *fakeNode) reportLinks() []control.LinkReport {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.reports++
 	return slices.Clone(n.links)
+}
+
+// awaitReport waits until the manager has what n says of its links now: a report begins when the one before it was answered.
+func (n *fakeNode) awaitReport(t testing.TB) {
+	t.Helper()
+	count := func() int {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.reports
+	}
+	enough := count() + 2
+	waitFor(t, "the report is in", func() bool { n.Kick(); return count() >= enough })
 }
 
 func (n *fakeNode) Install(_ context.Context, h control.Hop) error {
@@ -226,9 +252,15 @@ func (n *fakeNode) rules() int {
 }
 
 // linkTo reports a link at n only; connectNodes at both ends.
-func (n *fakeNode) linkTo(o *fakeNode, rtt time.Duration) {
+func (n *fakeNode) linkTo(o *fakeNode, rtt time.Duration) { n.setLink(o, rtt) }
+
+// setLink reports a link with a round trip instead of the one there was; 0: none. No report lies between the two.
+func (n *fakeNode) setLink(o *fakeNode, rtt time.Duration) {
 	n.mu.Lock()
-	n.links = append(n.links, control.LinkReport{Peer: o.pub(), RTT: rtt, Up: time.Now(), SentBytes: 10, RecvBytes: 20, Carrier: "tcp"})
+	n.links = slices.DeleteFunc(n.links, func(l control.LinkReport) bool { return l.Peer == o.pub() })
+	if rtt > 0 {
+		n.links = append(n.links, control.LinkReport{Peer: o.pub(), RTT: rtt, Up: time.Now(), SentBytes: 10, RecvBytes: 20, Carrier: "tcp"})
+	}
 	n.mu.Unlock()
 	n.Kick()
 }

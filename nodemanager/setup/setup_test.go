@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -223,13 +222,14 @@ func TestOneRefusalCancelsTheOthers(t *testing.T) {
 			return control.Errorf(control.CodeRefused, "no")
 		}
 		<-ctx.Done()
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			t.Errorf("node %v waited until %v", h.Node, ctx.Err())
+		}
 		return ctx.Err()
 	}}
 	tab := newTable(t, f)
-	began := time.Now()
-	_, err := tab.Open(t.Context(), key(1), control.RouteRequest{Dst: key(4)})
-	if control.CodeOf(err) != control.CodeRefused || time.Since(began) > openTimeout-time.Second {
-		t.Errorf("%v after %s", err, time.Since(began))
+	if _, err := tab.Open(t.Context(), key(1), control.RouteRequest{Dst: key(4)}); control.CodeOf(err) != control.CodeRefused {
+		t.Error(err)
 	}
 }
 

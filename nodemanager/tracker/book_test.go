@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,9 +152,15 @@ func TestFullDisk(t *testing.T) {
 
 func TestServiceEndsCleanly(t *testing.T) {
 	dir := t.TempDir()
-	trk, err := New(Config{Listen: "127.0.0.1:0", Dir: dir, Key: newKey(t)})
-	if err != nil {
-		t.Fatal(err)
+	var trk *Tracker
+	for try := 0; ; try++ { // not a port that the system may give to somebody else while nobody is there
+		var err error
+		if trk, err = New(Config{Listen: fmt.Sprintf("127.0.0.1:%d", 20_000+rand.N(10_000)), Dir: dir, Key: newKey(t)}); err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) || try == 20 {
+			t.Fatal(err)
+		}
 	}
 	if _, err := New(Config{Listen: trk.Addr().String(), Dir: t.TempDir(), Key: newKey(t)}); err == nil {
 		t.Error("a port in use was taken")
