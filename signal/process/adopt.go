@@ -36,15 +36,21 @@ func Adopt(run string, id uint64, reader *Reader) (*Process, error) {
 
 // adoptKept asks the keeper. One that was just started may need a moment until it listens.
 func adoptKept(at place, reader *Reader) (*Process, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), adoptTime) // nothing of a caller's bounds it
+	ctx, cancel := context.WithTimeout(context.Background(), birthTime) // nothing of a caller's bounds it
 	defer cancel()
-	for pause := firstDial; ; {
-		m, err := dialKeeper(ctx, at)
+	known := time.Now().Add(adoptTime)
+	for pause, try := firstDial, 1; ; try++ {
+		asking, cancel := context.WithTimeout(ctx, adoptTime/adoptTries)
+		m, err := dialKeeper(asking, at)
+		cancel()
 		if err == nil {
 			return adoptMet(at, m, reader), nil
 		}
 		if !at.held() {
 			return Adopt(at.run, at.id, reader)
+		}
+		if try >= adoptTries && time.Now().After(known) && at.settled() {
+			return doubtful(at, reader, "its keeper does not answer"), nil
 		}
 		select {
 		case <-time.After(pause):
@@ -55,8 +61,24 @@ func adoptKept(at place, reader *Reader) (*Process, error) {
 	}
 }
 
-// adoptTime is how long keepers may take to answer when a daemon starts.
-const adoptTime = 3 * time.Second
+// How long keepers may take to answer when a daemon starts: those whose record tells what they keep, and
+// those that are still starting it, or whose record cannot be read.
+const (
+	adoptTime  = 3 * time.Second
+	adoptTries = 3 // at least: a machine that stood still meanwhile has asked only once
+	birthTime  = 15 * time.Second
+)
+
+// settled tells whether the record is that of the keeper that lives, and has the app: then what is found can
+// be compared with it later.
+func (p place) settled() bool {
+	r, err := p.readRecord()
+	if err != nil || r.App.Pid <= 0 {
+		return false
+	}
+	s, err := readStat(r.Keeper.Pid)
+	return err == nil && s.Start == r.Keeper.Start && s.alive()
+}
 
 func adoptMet(at place, m meeting, reader *Reader) *Process {
 	p := newProcess(at, m.state.Record, reader)
@@ -96,7 +118,7 @@ func adoptAlone(at place, reader *Reader) (*Process, error) {
 	}
 	reapKeeper(r.Keeper) // ours, if it ended while this process took the place of the daemon before
 	if r.App.Pid == 0 {
-		if app, found := findStarted(r); found {
+		if app, found := awaitStarted(r); found {
 			r.App = app
 			_ = at.writeRecord(r) // or the next one finds it in the same way
 		}
@@ -185,23 +207,38 @@ func (p *Process) past(e Ending) {
 	}
 }
 
+// awaitStarted is findStarted; where a process has no environment, which is so while it becomes
+// another program, it looks again, as long as bornWait.
+func awaitStarted(r Record) (app Identity, found bool) {
+	for end := time.Now().Add(bornWait); ; time.Sleep(lockLook) {
+		late := time.Now().After(end)
+		app, found, unborn := findStarted(r)
+		if found || !unborn || late {
+			return app, found
+		}
+	}
+}
+
 // findStarted looks for the app of a record that its keeper could not complete: the process, first
-// of its session, that has the mark and began after the keeper.
-func findStarted(r Record) (app Identity, found bool) {
+// of its session, that has the mark and began after the keeper. unborn: there is one without an environment.
+func findStarted(r Record) (app Identity, found, unborn bool) {
 	if boot, err := bootID(); err != nil || boot != r.Boot || r.Mark == "" || r.Keeper.Start == 0 {
-		return app, false
+		return app, false, false
 	}
 	t, err := ReadTable()
 	if err != nil {
-		return app, false
+		return app, false, false
 	}
 	for _, s := range t.byPid {
 		if s.Session != s.Pid || s.Start < r.Keeper.Start || !s.alive() || found && s.Start >= app.Start {
 			continue
 		}
-		if marked(s, r.Mark) {
+		switch has, empty := marked(s, r.Mark); {
+		case has:
 			app, found = Identity{s.Pid, s.Start}, true
+		case empty:
+			unborn = true
 		}
 	}
-	return app, found
+	return app, found, unborn
 }

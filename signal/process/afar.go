@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"syscall"
@@ -82,7 +83,9 @@ func (p *Process) watchFromAfar() {
 	out.settle()
 	exit.At = time.Now()
 	p.rememberGroup()
-	_ = p.at.writeEnding(Ending{App: p.record.App, Boot: p.record.Boot, Exit: exit})
+	if !p.replaced() {
+		_ = p.at.writeEnding(Ending{App: p.record.App, Boot: p.record.Boot, Exit: exit})
+	}
 	p.finish(exit)
 	p.change(func() { p.custody = Over })
 }
@@ -262,7 +265,10 @@ func (p *Process) findMarked(t Table) {
 	}
 	var found []Stat
 	for _, s := range t.byPid {
-		if s.Start >= p.StartTicks() && s.alive() && s.Pid != os.Getpid() && marked(s, p.record.Mark) {
+		if s.Start < p.StartTicks() || !s.alive() || s.Pid == os.Getpid() {
+			continue
+		}
+		if has, _ := marked(s, p.record.Mark); has {
 			found = append(found, s)
 		}
 	}
@@ -273,17 +279,18 @@ func (p *Process) findMarked(t Table) {
 	}
 }
 
-func marked(s Stat, mark string) bool {
+// marked looks for the mark in the first environment of a process; empty: it has none, or none yet.
+func marked(s Stat, mark string) (has, empty bool) {
 	env, err := readSmall("/proc/"+strconv.Itoa(s.Pid)+"/environ", maxEnviron)
 	if err != nil {
-		return false
+		return false, errors.Is(err, io.EOF)
 	}
 	for entry := range bytes.SplitSeq(env, []byte{0}) {
 		if string(entry) == mark {
-			return true
+			return true, false
 		}
 	}
-	return false
+	return false, false
 }
 
 // SetWant records which state somebody asked for. A keeper that ends meanwhile is waited for: its

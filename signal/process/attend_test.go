@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -40,10 +42,16 @@ func TestKeeperHaltedDuringStop(t *testing.T) {
 	s := helper(t, "deaf")
 	p := start(t, s)
 	logged(t, s, "deaf")
-	time.AfterFunc(100*time.Millisecond, func() { _ = syscall.Kill(p.Record().Keeper.Pid, syscall.SIGSTOP) })
+	halted := make(chan struct{})
+	time.AfterFunc(100*time.Millisecond, func() {
+		defer close(halted)
+		_ = syscall.Kill(p.Record().Keeper.Pid, syscall.SIGSTOP)
+	})
 	if rep := stop(t, t.Context(), p, nil, Ladder{Term: 500 * time.Millisecond, Kill: slack}); rep.Rung != Kill {
 		t.Errorf("got %+v", rep)
 	}
+	<-halted
+	p.wakeKeeper() // where the machine stood still it may have been halted at its end
 }
 
 // A keeper that lives and says nothing does not hold up a stop for ever; nothing is signalled.
@@ -155,20 +163,28 @@ func TestReplacedRunIsLeft(t *testing.T) {
 	stop(t, t.Context(), old, nil, patient)
 	wait(t, old)
 	<-old.Gone()
-	s.Path, s.Args = "/bin/sh", []string{"-c", "sleep 0.5; exit 5"}
+	goFile := filepath.Join(t.TempDir(), "go")
+	s.Path, s.Args = "/bin/sh", []string{"-c", `while test ! -e "$0"; do sleep 0.01; done; exit 5`, goFile}
 	next := start(t, s)
-	// The old one notices only now that its keeper has gone.
-	late := newProcess(old.at, old.record, nil)
-	late.finish(old.Exit())
-	done := make(chan struct{})
-	go func() { defer close(done); late.run(nil) }()
-	select {
-	case <-done:
-	case <-time.After(slack):
-		t.Fatal("it watches on")
+	late := func() { // the old one notices only now that its keeper has gone
+		t.Helper()
+		late := newProcess(old.at, old.record, nil)
+		late.finish(old.Exit())
+		done := make(chan struct{})
+		go func() { defer close(done); late.run(nil) }()
+		select {
+		case <-done:
+		case <-time.After(slack):
+			t.Fatal("it watches on")
+		}
+	}
+	late()
+	if err := os.WriteFile(goFile, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	wait(t, next)
 	<-next.Gone()
+	late() // or when the next one has ended too
 	if e, ok := next.at.readEnding(next.record); !ok || e.Exit.Code != 5 {
 		t.Errorf("the ending of the next run became %+v", e)
 	}

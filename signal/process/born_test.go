@@ -74,6 +74,7 @@ func TestAdoptByMark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.patience = slack
 	want := Identity{p.Pid(), p.StartTicks()}
 	if err := syscall.Kill(p.Record().Keeper.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)

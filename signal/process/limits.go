@@ -172,13 +172,14 @@ func startThenLimit(path string, argv []string, attr *os.ProcAttr, l signal.Limi
 }
 
 // trapWait bounds the wait for a halt that comes within microseconds of exec.
-const trapWait = 5 * time.Second
+const trapWait = 30 * time.Second
 
 // awaitTrap returns when the child stands behind exec, or has ended. It looks in /proc and
 // leaves the notices of the halt and of the end to whoever reaps children.
 func awaitTrap(pid int) {
-	for end := time.Now().Add(trapWait); time.Now().Before(end); time.Sleep(50 * time.Microsecond) {
-		if s, err := readStat(pid); err != nil || s.stopped() || !s.alive() {
+	for end := time.Now().Add(trapWait); ; time.Sleep(50 * time.Microsecond) {
+		late := time.Now().After(end)
+		if s, err := readStat(pid); err != nil || s.stopped() || !s.alive() || late {
 			return
 		}
 	}

@@ -26,6 +26,7 @@ const (
 	// that hold the same pipe can go on writing to, and flushTime for the log to take it.
 	drainTime = time.Second
 	flushTime = 2 * time.Second
+	drainLook = time.Millisecond
 	// maxSaid bounds the lines that wait for the end of the app's own line.
 	maxSaid = 64
 )
@@ -263,19 +264,18 @@ func (o *output) miss(n uint64) {
 // drain returns when the output that an ended app left behind is in its log, or would take
 // too long.
 func (o *output) drain() {
-	end := time.Now().Add(drainTime)
-	for !o.drained() && time.Now().Before(end) {
+	// Looks are counted, not time: a machine that stood still has not waited.
+	for look := 0; look < int(drainTime/drainLook) && !o.drained(); look++ {
 		select {
 		case <-o.pumped:
-		case <-time.After(time.Millisecond):
+		case <-time.After(drainLook):
 		}
 	}
-	end = time.Now().Add(flushTime)
-	for !o.scroll.written() && time.Now().Before(end) {
+	for look := 0; look < int(flushTime/drainLook) && !o.scroll.written(); look++ {
 		select {
 		case <-o.recorded:
 			return
-		case <-time.After(time.Millisecond):
+		case <-time.After(drainLook):
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +22,9 @@ import (
 // tryOnce makes a ready prober and tries once.
 func tryOnce(t *testing.T, p signal.Probe, target Target) error {
 	t.Helper()
+	if p.Timeout == 0 {
+		p.Timeout = signal.Duration(slack)
+	}
 	r, err := NewReady(p, target)
 	if err != nil {
 		t.Fatal(err)
@@ -41,9 +45,25 @@ func TestProbeTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer l.Close()
 	expect(t, tryOnce(t, signal.Probe{TCP: l.Addr().String()}, Target{}), "")
-	l.Close()
-	expect(t, tryOnce(t, signal.Probe{TCP: l.Addr().String()}, Target{}), "connection refused")
+	expect(t, tryOnce(t, signal.Probe{TCP: closedPort(t)}, Target{}), "connection refused")
+}
+
+// closedPort is the address of a port at which nobody listens until the test ends: it is taken.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	at, bad := syscall.Getsockname(fd)
+	if err := errors.Join(err, bad); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port)
 }
 
 func TestProbeHTTP(t *testing.T) {
@@ -82,7 +102,7 @@ func TestProbeHTTP(t *testing.T) {
 		expect(t, tryOnce(t, signal.Probe{HTTP: s.URL + path}, Target{}), want)
 	}
 	expect(t, tryOnce(t, signal.Probe{HTTP: s.URL + "/slow", Timeout: signal.Duration(100 * time.Millisecond)}, Target{}), "no answer in 100ms")
-	expect(t, tryOnce(t, signal.Probe{HTTP: "http://127.0.0.1:1/"}, Target{}), "connection refused")
+	expect(t, tryOnce(t, signal.Probe{HTTP: "http://" + closedPort(t) + "/"}, Target{}), "connection refused")
 }
 
 func TestProbeCommand(t *testing.T) {
@@ -97,13 +117,22 @@ func TestProbeCommand(t *testing.T) {
 	expect(t, tryOnce(t, signal.Probe{Command: []string{"/bin/echo", "$(exit 1)", "; exit 1"}}, target), "")
 
 	slow := sh(`sleep 600 & echo $! >pid; wait`)
-	slow.Timeout = signal.Duration(500 * time.Millisecond)
-	expect(t, tryOnce(t, slow, target), "no answer in 500ms")
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- probeCommand(ctx, slow.Command, target) }()
 	var pid int
-	if _, err := fmt.Sscan(content(t, filepath.Join(dir, "pid")), &pid); err != nil {
-		t.Fatal(err)
+	until(t, func() bool {
+		text, _ := os.ReadFile(filepath.Join(dir, "pid"))
+		n, err := fmt.Sscanf(string(text), "%d\n", &pid)
+		return n == 1 && err == nil
+	})
+	cancel()
+	if err := <-over; err == nil {
+		t.Error("no error of a program that was killed")
 	}
 	until(t, func() bool { return !running(pid) })
+	slow.Timeout = signal.Duration(100 * time.Millisecond)
+	expect(t, tryOnce(t, slow, target), "no answer in 100ms")
 }
 
 func TestProbeTextIsOneBoundedLine(t *testing.T) {
@@ -132,7 +161,7 @@ func TestProbeLog(t *testing.T) {
 	}
 	prober := func(pattern string) func(string) {
 		t.Helper()
-		r, err := NewReady(signal.Probe{Log: pattern}, Target{Log: path, LogFrom: LogEnd(path)})
+		r, err := NewReady(signal.Probe{Log: pattern, Timeout: signal.Duration(slack)}, Target{Log: path, LogFrom: LogEnd(path)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +246,7 @@ func TestReadyForReal(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	p, err := NewReady(signal.Probe{TCP: addr, Interval: signal.MinProbeInterval}, Target{})
+	p, err := NewReady(signal.Probe{TCP: addr, Interval: signal.MinProbeInterval, Within: signal.Duration(slack)}, Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +259,7 @@ func TestReadyForReal(t *testing.T) {
 		}
 		opened <- l
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), slack)
 	defer cancel()
 	err = p.Ready(ctx)
 	if l, ok := <-opened; ok {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -44,7 +45,13 @@ func TestLogReadOnly(t *testing.T) {
 	}
 	<-p.gone
 	const printed = 3893 + 1288895 + 4 // bytes
-	there := uint64(len(readLog(t, s.Log)))
+	text := readLog(t, s.Log)
+	there := uint64(len(text))
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "[viscript: ") { // was not printed
+			there -= uint64(len(line))
+		}
+	}
 	if there > 64<<10+2*lineSlack || there+p.Missed() != printed {
 		t.Errorf("%d bytes in the log and %d missing, %d were printed", there, p.Missed(), printed)
 	}

@@ -156,6 +156,7 @@ func TestAnotherBoot(t *testing.T) {
 	}
 	r := testRecord()
 	r.App = Identity{own.Pid, own.Start}
+	r.Mark = "TEST_MARK=" + run // a mark that nobody else has
 	at := place{run, 7}
 	if err := at.writeRecord(r); err != nil {
 		t.Fatal(err)

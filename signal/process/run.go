@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/skycoin/viscript/signal"
@@ -24,7 +25,6 @@ func (p *Process) run(frames *signal.Frames) {
 	defer p.closePidfd()
 	defer p.closeTerminal()
 	for {
-		p.holdTerminal()
 		if frames != nil {
 			p.serve(frames)
 		}
@@ -50,7 +50,12 @@ func (p *Process) run(frames *signal.Frames) {
 func (p *Process) serve(frames *signal.Frames) {
 	peer := signal.NewPeer(frames, signal.PeerOptions{Notify: p.heard})
 	p.change(func() { p.peer = peer })
+	ctx, cancel := context.WithCancel(p.ctx)
+	var holding sync.WaitGroup
+	holding.Go(func() { p.holdTerminal(ctx) })
 	_ = peer.Run(p.ctx)
+	cancel()
+	holding.Wait()
 	p.change(func() { p.peer = nil })
 }
 

@@ -79,6 +79,7 @@ func startedAll(at place, err error, keeper int, reader *Reader) *Process {
 		return nil
 	}
 	for end := time.Now().Add(bornWait); ; time.Sleep(4 * lockLook) {
+		late := time.Now().After(end)
 		r, err := at.readRecord()
 		if err != nil || r.Keeper.Pid != keeper {
 			return nil
@@ -86,7 +87,7 @@ func startedAll(at place, err error, keeper int, reader *Reader) *Process {
 		if s, readErr := readStat(keeper); readErr == nil && s.Start == r.Keeper.Start && s.alive() {
 			return nil // it only does not answer
 		}
-		if _, found := findStarted(r); found || r.App.Pid > 0 {
+		if _, found, _ := findStarted(r); found || r.App.Pid > 0 {
 			p, err := adoptAlone(at, reader)
 			if err == nil && p != nil {
 				_ = remove(at.path(socketExt))
@@ -95,7 +96,7 @@ func startedAll(at place, err error, keeper int, reader *Reader) *Process {
 			}
 			return nil
 		}
-		if time.Now().After(end) {
+		if late {
 			return nil
 		}
 	}

@@ -64,8 +64,10 @@ func TestField(t *testing.T) {
 	}
 }
 
-// A made-up machine: 10 is the child, 11 its child; 20 is a stranger; 12 was adopted by init.
+// A made-up machine: 10 is the child, 11 its child; 20 is a stranger; 12 was adopted by init. All of them are
+// above the highest pid that Linux gives out, so that none is this process.
 func TestTreeByParentGroupAndMemory(t *testing.T) {
+	const far = 1 << 23
 	now := time.Now()
 	table := func(stats ...Stat) Table {
 		now = now.Add(time.Second)
@@ -77,13 +79,13 @@ func TestTreeByParentGroupAndMemory(t *testing.T) {
 		return t
 	}
 	init := Stat{Pid: 1, Start: 1}
-	keeper := Stat{Pid: 9, Parent: 1, Group: 9, Start: 90}
-	kept := Stat{Pid: 13, Parent: 9, Group: 13, Start: 130}
-	child := Stat{Pid: 10, Parent: 1, Group: 10, Start: 100}
-	grand := Stat{Pid: 11, Parent: 10, Group: 11, Start: 110}
-	adopted := Stat{Pid: 12, Parent: 1, Group: 10, Start: 120}
-	stranger := Stat{Pid: 20, Parent: 1, Group: 20, Start: 50}
-	r := newTree(Identity{10, 100}, Identity{9, 90})
+	keeper := Stat{Pid: far + 9, Parent: 1, Group: far + 9, Start: 90}
+	kept := Stat{Pid: far + 13, Parent: far + 9, Group: far + 13, Start: 130}
+	child := Stat{Pid: far + 10, Parent: 1, Group: far + 10, Start: 100}
+	grand := Stat{Pid: far + 11, Parent: far + 10, Group: far + 11, Start: 110}
+	adopted := Stat{Pid: far + 12, Parent: 1, Group: far + 10, Start: 120}
+	stranger := Stat{Pid: far + 20, Parent: 1, Group: far + 20, Start: 50}
+	r := newTree(Identity{far + 10, 100}, Identity{far + 9, 90})
 	expect := func(what string, table Table, want ...int) {
 		t.Helper()
 		got := map[int]bool{}
@@ -94,20 +96,20 @@ func TestTreeByParentGroupAndMemory(t *testing.T) {
 			t.Fatalf("%s: %v, want %v", what, got, want)
 		}
 		for _, pid := range want {
-			if !got[pid] {
+			if !got[far+pid] {
 				t.Fatalf("%s: %v, want %v", what, got, want)
 			}
 		}
 	}
 	expect("all", table(init, child, grand, adopted, stranger), 10, 11, 12)
 	expect("below the keeper", table(init, keeper, child, grand, adopted, kept), 10, 11, 12, 13)
-	expect("the keeper's pid used again", table(init, Stat{Pid: 9, Parent: 1, Start: 91}, child, grand, adopted, Stat{Pid: 14, Parent: 9, Start: 140}), 10, 11, 12)
+	expect("the keeper's pid used again", table(init, Stat{Pid: far + 9, Parent: 1, Start: 91}, child, grand, adopted, Stat{Pid: far + 14, Parent: far + 9, Start: 140}), 10, 11, 12)
 	r.group = 0 // the child was reaped
 	grand.Parent = 1
 	expect("orphans remembered", table(init, grand, adopted, stranger), 11, 12)
-	reused := Stat{Pid: 11, Parent: 1, Group: 11, Start: 500}
+	reused := Stat{Pid: far + 11, Parent: 1, Group: far + 11, Start: 500}
 	expect("pid used again", table(init, reused, adopted, stranger), 12)
-	expect("root's pid used again", table(init, Stat{Pid: 10, Parent: 1, Group: 10, Start: 900}, adopted), 12)
-	young := Stat{Pid: 12, Parent: 1, Start: 2000}
-	expect("child of a reused pid", table(init, young, Stat{Pid: 30, Parent: 12, Start: 1000}))
+	expect("root's pid used again", table(init, Stat{Pid: far + 10, Parent: 1, Group: far + 10, Start: 900}, adopted), 12)
+	young := Stat{Pid: far + 12, Parent: 1, Start: 2000}
+	expect("child of a reused pid", table(init, young, Stat{Pid: far + 30, Parent: far + 12, Start: 1000}))
 }

@@ -25,6 +25,7 @@ func TestStopRungs(t *testing.T) {
 		helper string
 		ask    func(*Process) error
 		ladder Ladder
+		hurry  bool // once the child itself has ended
 		want   Rung
 		code   int
 	}{
@@ -38,8 +39,8 @@ func TestStopRungs(t *testing.T) {
 		{name: "not asked", script: "exec sleep 60", ladder: patient, want: Term, code: 143},
 		{name: "own exit code", script: "trap 'exit 5' TERM; echo deaf; while :; do sleep 0.01; done", ladder: patient, want: Term, code: 5},
 		{name: "ignores SIGTERM", helper: "deaf", ladder: strict, want: Kill, code: 137},
-		{name: "group member ignores SIGTERM", helper: "group", ladder: Ladder{Term: time.Second, Kill: slack}, want: Kill, code: 143},
-		{name: "double fork with setsid", helper: "daemonize", ladder: Ladder{Term: time.Second, Kill: slack}, want: Kill, code: 143},
+		{name: "group member ignores SIGTERM", helper: "group", ladder: patient, hurry: true, want: Kill, code: 143},
+		{name: "double fork with setsid", helper: "daemonize", ladder: patient, hurry: true, want: Kill, code: 143},
 		{name: "straight to kill", script: "exec sleep 60", ladder: Ladder{Kill: slack}, want: Kill, code: 137},
 		{name: "stands still", script: "echo deaf; kill -STOP $$; exec sleep 60", ladder: patient, want: Term, code: 143,
 			ask: func(*Process) error { panic("asked one that cannot answer") }},
@@ -61,7 +62,18 @@ func TestStopRungs(t *testing.T) {
 			if c.ask != nil {
 				ask = func(context.Context) error { return c.ask(p) }
 			}
-			rep := stop(t, t.Context(), p, ask, c.ladder)
+			ctx, hurry := context.WithCancel(t.Context())
+			defer hurry()
+			if c.hurry {
+				go func() {
+					select {
+					case <-p.Done():
+						hurry()
+					case <-ctx.Done():
+					}
+				}()
+			}
+			rep := stop(t, ctx, p, ask, c.ladder)
 			if rep.Rung != c.want || rep.ExitCode != c.code || len(rep.Survivors) > 0 {
 				t.Errorf("got %+v, want rung %d code %d", rep, c.want, c.code)
 			}
@@ -92,8 +104,9 @@ func awaitStopped(t *testing.T, pid int) {
 func TestStopAfterTheEnd(t *testing.T) {
 	s := helper(t, "parent")
 	p := start(t, s)
-	log := logged(t, s, "deaf")
+	logged(t, s, "deaf")
 	wait(t, p)
+	log := logged(t, s, "parent") // with the pid before it
 	if rep := stop(t, t.Context(), p, nil, strict); rep.Rung != Kill || rep.ExitCode != 0 {
 		t.Errorf("got %+v, want rung %d", rep, Kill)
 	}

@@ -21,23 +21,25 @@ import (
 // its own, is answered by a notification methodTerminal whose first byte carries the descriptor
 // (unix(7), SCM_RIGHTS), and then {}.
 
-// terminalTime is how long a keeper may take to hand over.
+// terminalTime is how long a keeper may take to hand over; one that took longer is asked again.
 const terminalTime = 2 * time.Second
 
 // holdTerminal gets the terminal of a kept app. Without it the app is as well kept, but ends with its keeper.
-func (p *Process) holdTerminal() {
+func (p *Process) holdTerminal(ctx context.Context) {
 	p.mu.Lock()
 	wanted := p.record.Pty && p.terminal == nil && p.custody == Kept
 	p.mu.Unlock()
-	if !wanted {
-		return
-	}
-	ctx, cancel := context.WithTimeout(p.ctx, terminalTime)
-	defer cancel()
-	if f, err := askTerminal(ctx, p.at); err == nil {
-		p.mu.Lock()
-		p.terminal = f
-		p.mu.Unlock()
+	for wanted && ctx.Err() == nil {
+		asking, cancel := context.WithTimeout(ctx, terminalTime)
+		f, err := askTerminal(asking, p.at)
+		late := asking.Err() != nil
+		cancel()
+		if err == nil {
+			p.mu.Lock()
+			p.terminal = f
+			p.mu.Unlock()
+		}
+		wanted = err != nil && late
 	}
 }
 

@@ -3,9 +3,9 @@
 package process
 
 import (
+	"net"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // What is asked for while the keeper of an app that has just ended is ending too is noted all the same.
@@ -36,7 +36,13 @@ func TestAnnouncedAndKilled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer m.frames.Close()
+		defer func() { // and returns when the keeper has seen that it is gone
+			_ = m.frames.Conn().(*net.UnixConn).CloseWrite()
+			for err == nil {
+				_, err = m.frames.Recv()
+			}
+			m.frames.Close()
+		}()
 		if method != "" {
 			if err := m.frames.Send([]byte(`{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":{"name":"n"}}`)); err != nil {
 				t.Fatal(err)
@@ -51,7 +57,7 @@ func TestAnnouncedAndKilled(t *testing.T) {
 	if ask("").Stopping {
 		t.Error("it is being stopped by nobody")
 	}
-	time.Sleep(100 * time.Millisecond) // the keeper sees that the connection is gone
+	ask("") // another round: by then nothing of the first connection is left
 	if err := syscall.Kill(p.Pid(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
