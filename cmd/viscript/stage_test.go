@@ -49,13 +49,11 @@ func newStage(t *testing.T, config any) *stage {
 	return s
 }
 
-// startDisplay starts an X server on the number of before, or one that is free.
+// startDisplay starts an X server on a number that is free: that of one before may be another test's by now. Keys do not repeat, however
+// long they seem to be held.
 func (s *stage) startDisplay() {
 	s.t.Helper()
-	args := []string{"-screen", "0", "1280x720x24", "+extension", "GLX", "-nolisten", "tcp", "-noreset", "-displayfd", "3"}
-	if s.display != "" {
-		args = append([]string{s.display}, args[:len(args)-2]...)
-	}
+	args := []string{"-screen", "0", "1280x720x24", "+extension", "GLX", "-nolisten", "tcp", "-noreset", "-r", "-displayfd", "3"}
 	r, w, err := os.Pipe()
 	if err != nil {
 		s.t.Fatal(err)
@@ -68,14 +66,12 @@ func (s *stage) startDisplay() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.display == "" {
-		_ = r.SetReadDeadline(time.Now().Add(patience))
-		line, err := bufio.NewReader(r).ReadString('\n')
-		if err != nil {
-			s.t.Fatal("Xvfb does not start: ", err)
-		}
-		s.display = ":" + strings.TrimSpace(line)
+	_ = r.SetReadDeadline(time.Now().Add(patience))
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		s.t.Fatal("Xvfb does not start: ", err)
 	}
+	s.display = ":" + strings.TrimSpace(line)
 	s.settle("the display is there", func() error { return s.x("xdotool", "getdisplaygeometry").Run() })
 }
 
@@ -172,6 +168,25 @@ func (s *stage) lt() ([]signal.WindowTerm, error) {
 	var list []signal.WindowTerm
 	err := json.Unmarshal([]byte(out), &list)
 	return list, err
+}
+
+// viewers is how many windows show a terminal.
+func (s *stage) viewers(id string) (n int) {
+	s.t.Helper()
+	out, errs, code := s.exec("--json", "lt")
+	if code != exitOK {
+		s.t.Fatal(errs)
+	}
+	var list []signal.Term
+	if err := json.Unmarshal([]byte(out), &list); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, t := range list {
+		if t.ID == id {
+			n = t.Viewers
+		}
+	}
+	return n
 }
 
 // term waits until a terminal is as it should be.

@@ -223,8 +223,7 @@ func copiesText(s *stage) {
 		return nil
 	})
 	s.types("<", "ctrl+shift+v")
-	s.says(id, "<lighthouse") // a paste is asked for, and keys do not wait for it
-	s.types(">", "Return")
+	s.types(">", "Return") // keys wait for what is pasted before them
 	s.says(id, "<lighthouse>")
 	const outside = "from outside\x1b[201~ end\x03"
 	paste := s.x("xclip", "-i", "-selection", "primary")
@@ -353,6 +352,7 @@ func sizesOfAllKinds(s *stage) {
 
 // twoWindowsAndAText shows one terminal in two windows and in a terminal.
 func twoWindowsAndAText(s *stage) {
+	before := s.viewers("t1")
 	second := s.x(s.path("viscript"), "gui", "--state", s.state, "--theme", "light")
 	second.Dir = s.dir
 	second.Stdout, second.Stderr = s.out, s.out
@@ -370,6 +370,9 @@ func twoWindowsAndAText(s *stage) {
 	s.settle("two windows are open", func() error {
 		if n := len(s.windows()); n != 2 {
 			return fmt.Errorf("%d are", n)
+		}
+		if n := s.viewers("t1"); n != before+2 { // a process may have begun and not be a window yet
+			return fmt.Errorf("%d show the terminal, there were %d", n, before)
 		}
 		return nil
 	})

@@ -106,12 +106,13 @@ func TestSceneIsFast(t *testing.T) {
 	d := crowd(t, 50)
 	var s scene.Scene
 	best := time.Hour
-	for range 50 {
+	const most = 5 * time.Millisecond // 1 ms is the goal; the race detector is slower
+	for end := time.Now().Add(20 * time.Second); best > most && time.Now().Before(end); {
 		begin := time.Now()
 		d.Scene(&s)
-		best = min(best, time.Since(begin))
+		best = min(best, time.Since(begin)) // of a machine that has other work too
 	}
-	if best > 5*time.Millisecond { // 1 ms is the goal; the race detector and a loaded machine are slower
+	if best > most {
 		t.Errorf("a scene with 50 terminals takes %v", best)
 	}
 }

@@ -67,7 +67,7 @@ func (d *Desktop) disagrees(s *scene.Scene, p scene.Point) bool {
 	top := scene.Owner(0)
 	for i := range s.Items {
 		it := &s.Items[i]
-		if it.Kind == scene.Box && it.Rect.Has(p) && it.Clip.Has(p) && it.Radius == 0 || it.Radius > 0 && it.Rect.Inset(it.Radius).Has(p) {
+		if it.Kind == scene.Box && it.Rect.Inset(it.Radius).Has(p) && it.Clip.Has(p) { // rounded ones without their corners
 			top = it.Owner
 		}
 	}

@@ -64,10 +64,11 @@ func TestCopy(t *testing.T) {
 		want := "ours in " + which + ": é世"
 		w.Copy(want+"\x00", which == "primary")
 		got, own := make(chan string, 1), ""
+		read := exec.CommandContext(t.Context(), "xclip", "-o", "-selection", which)
 		go func() {
-			out, err := exec.Command("xclip", "-o", "-selection", which).CombinedOutput()
+			out, err := read.CombinedOutput()
 			if err != nil {
-				t.Error(err)
+				out = append(out, err.Error()...)
 			}
 			got <- string(out)
 		}()
@@ -76,7 +77,10 @@ func TestCopy(t *testing.T) {
 		runUntil(t, w, app, func() bool {
 			if !asked {
 				asked = true
-				w.Paste(which == "primary", func(s string) { own, answered = s, true })
+				w.Paste(which == "primary", func(s string) {
+					own, answered = s, s != ""
+					asked = answered // "" is also what comes when nobody has answered in time
+				})
 			}
 			select {
 			case text = <-got:

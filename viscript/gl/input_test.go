@@ -69,6 +69,11 @@ func TestInputs(t *testing.T) {
 		t.Skip("no xdotool: .ci/tools installs it")
 	}
 	startX(t, "1000x700x24")
+	// A key for é: for one that the keyboard does not have xdotool changes the keyboard for a moment, which a window may come too late to
+	// see. Without xmodmap it does.
+	if out, err := exec.Command("xmodmap", "-e", "keycode 248 = eacute").CombinedOutput(); err != nil {
+		t.Logf("xmodmap: %v: %s", err, out)
+	}
 	w := open(t, 640, 400)
 	x, y := w.win.GetPos()
 	move := func(px, py int) string { return fmt.Sprintf("mousemove %d %d", x+px, y+py) }
@@ -106,7 +111,7 @@ func TestInputs(t *testing.T) {
 			}
 			<-seen
 			xdotool(t, s.do)
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(patience / 2)
 			for ok := false; !ok; {
 				if !w.Post(func() { seen <- slices.Clone(app.inputs) }) {
 					return
@@ -144,12 +149,12 @@ func TestResizeAndFocus(t *testing.T) {
 			asked = true
 			w.win.SetSize(500, 300)
 		}
-		return asked && after(app.inputs, []string{"resized 640x400 1", "resized 500x300 1"}) && app.bounds.W == 500
+		if !asked || !after(app.inputs, []string{"resized 640x400 1", "resized 500x300 1"}) || app.bounds.W != 500 {
+			return false
+		}
+		img := w.Image() // it follows with the next frame
+		return img != nil && img.Bounds().Dx() == 500 && img.Bounds().Dy() == 300
 	})
-	img := w.Image()
-	if img == nil || img.Bounds().Dx() != 500 || img.Bounds().Dy() != 300 {
-		t.Error("the picture did not follow")
-	}
 }
 
 func TestTicks(t *testing.T) {
@@ -177,16 +182,22 @@ func TestIdle(t *testing.T) {
 	app := &still{draw: full(80, 24)}
 	runUntil(t, w, app, func() bool { return app.drawn > 1 })
 	const quiet = 2 * time.Second
-	ctx, cancel := context.WithTimeout(t.Context(), quiet)
-	defer cancel()
-	drawn, before := app.drawn, cpu(t)
-	if err := w.Run(ctx, app); err != nil {
-		t.Fatal(err)
+	run := func() (frames int, used time.Duration) {
+		ctx, cancel := context.WithTimeout(t.Context(), quiet)
+		defer cancel()
+		drawn, before := app.drawn, cpu(t)
+		if err := w.Run(ctx, app); err != nil {
+			t.Fatal(err)
+		}
+		return app.drawn - drawn, cpu(t) - before
 	}
-	used := cpu(t) - before
-	t.Logf("%v of processor time in %v, %d frames", used, quiet, app.drawn-drawn)
-	if app.drawn-drawn > 4 { // the first one of this Run, and what the server tells late
-		t.Errorf("%d frames of a picture that does not change", app.drawn-drawn)
+	frames, used := run()
+	for end := time.Now().Add(patience / 2); (frames > 4 || used > quiet/8) && time.Now().Before(end); { // it comes to rest later on a slow machine
+		frames, used = run()
+	}
+	t.Logf("%v of processor time in %v, %d frames", used, quiet, frames)
+	if frames > 4 { // the first one of this Run, and what the server tells late
+		t.Errorf("%d frames of a picture that does not change", frames)
 	}
 	if used > quiet/8 {
 		t.Errorf("%v of processor time in %v", used, quiet)
@@ -199,12 +210,17 @@ func TestFlood(t *testing.T) {
 	w := open(t, 320, 200)
 	app := &still{}
 	begin := w.Now()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	done := make(chan struct{})
+	enough := func() {
+		if w.Now()-begin > time.Second && app.drawn >= 2 {
+			cancel()
+		}
+	}
 	go func() {
 		defer close(done)
-		for ctx.Err() == nil && w.Post(func() {}) {
+		for ctx.Err() == nil && w.Post(enough) {
 			time.Sleep(time.Millisecond)
 		}
 	}()

@@ -92,14 +92,14 @@ func TestDisplayLost(t *testing.T) {
 	}
 	for how, code := range map[string]int{"return": ExitLost, "exit": 7} {
 		server := startX(t, "320x200x24")
-		cmd := exec.Command(os.Args[0], "-test.run", "^TestDisplayLost$", "-test.timeout", "60s")
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestDisplayLost$", "-test.timeout", fmt.Sprint(2*patience))
 		cmd.Env = append(os.Environ(), "GL_TEST_LOST="+how)
 		var out lines
 		cmd.Stdout = &out
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(30 * time.Second); !strings.Contains(out.String(), "running") && time.Now().Before(end); {
+		for end := time.Now().Add(patience); !strings.Contains(out.String(), "running") && time.Now().Before(end); {
 			time.Sleep(10 * time.Millisecond)
 		}
 		_ = server.Process.Kill()

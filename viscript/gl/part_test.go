@@ -114,7 +114,7 @@ func TestScreenShowsWhatIsDrawn(t *testing.T) {
 			at := time.Now()
 			runApp(t, w, app, func() bool {
 				drawn, shown = w.Image(), onScreen(t, id)
-				return same(drawn, shown) || time.Since(at) > 10*time.Second
+				return same(drawn, shown) || time.Since(at) > patience/2
 			})
 			if !same(drawn, shown) {
 				t.Errorf("kept %v, %s: the screen shows something else than was drawn", kept, step.name)

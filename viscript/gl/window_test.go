@@ -8,7 +8,6 @@ import (
 	"image"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/skycoin/viscript/viscript/desktop/scene"
 	"github.com/skycoin/viscript/viscript/term"
@@ -105,7 +104,7 @@ func TestBlink(t *testing.T) {
 	w := open(t, 640, 400)
 	s := snapshot("\x1b[5mMMMM\x1b[m steady\x1b[?25l")
 	app := &still{draw: full(80, 24), content: func(*scene.Cells) Content { return Content{Screen: s} }}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	seen := map[bool]bool{}
 	look := &looking{still: app, after: func() {
@@ -122,7 +121,7 @@ func TestBlink(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(seen) != 2 {
-		t.Errorf("in 20 s: %v", seen)
+		t.Errorf("in %v: %v", patience, seen)
 	}
 }
 

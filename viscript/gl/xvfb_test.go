@@ -36,7 +36,7 @@ func startXWith(t testing.TB, size string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	cmd := exec.Command(path, append([]string{"-displayfd", "3", "-screen", "0", size, "-nolisten", "tcp", "-noreset"}, args...)...)
+	cmd := exec.Command(path, append([]string{"-displayfd", "3", "-screen", "0", size, "-nolisten", "tcp", "-noreset", "-r"}, args...)...) // -r: keys do not repeat, however long they seem to be held
 	cmd.ExtraFiles = []*os.File{w}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -101,6 +101,9 @@ func open(t testing.TB, width, height int) *Window {
 	return w
 }
 
+// patience is how long a test waits for what takes moments on an idle machine.
+const patience = 2 * time.Minute
+
 // runUntil runs the window until ok, which is asked on its goroutine after each event.
 func runUntil(t testing.TB, w *Window, app *still, ok func() bool) {
 	t.Helper()
@@ -109,7 +112,7 @@ func runUntil(t testing.TB, w *Window, app *still, ok func() bool) {
 
 func runApp(t testing.TB, w *Window, app App, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	done := false
 	quit := make(chan struct{})

@@ -71,15 +71,3 @@ func (p *Program) copyText(r desktop.Request) {
 		})
 	})
 }
-
-func (p *Program) paste(r desktop.Request) {
-	if p.screen == nil {
-		return
-	}
-	id := string(r.Term)
-	p.screen.Paste(r.Primary, func(text string) {
-		if text != "" {
-			p.tell(func(w *signal.WindowConn) { w.Paste(id, text) })
-		}
-	})
-}

@@ -77,9 +77,19 @@ func windowTerm(l desktop.Listed) signal.WindowTerm {
 	}
 }
 
-// openedTime is how soon after a line was entered here a terminal that opens gets the keyboard. One that somebody
-// opens elsewhere does not take it from who is typing.
-const openedTime = 2 * time.Second
+const (
+	// openedTime is how soon after a line was entered here a terminal that opens gets the keyboard. One that somebody
+	// opens elsewhere does not take it from who is typing.
+	openedTime = 2 * time.Second
+	// openedLate is how soon it is when nothing was typed since.
+	openedLate = 10 * time.Second
+)
+
+// awaited says whether the person here has just asked for a terminal, most likely by new_term at a prompt of this window.
+func (p *Program) awaited(now time.Time) bool {
+	since := now.Sub(p.entered)
+	return since < openedTime || since < openedLate && !p.typing.at.After(p.entered)
+}
 
 // hear takes in what the daemon told.
 func (p *Program) hear(d *desktop.Desktop, e *signal.TermEvent) {
@@ -90,12 +100,13 @@ func (p *Program) hear(d *desktop.Desktop, e *signal.TermEvent) {
 	case signal.MethodTermOpened:
 		p.open(e.Term)
 		d.TermOpened(p.views[e.ID].term())
-		if time.Since(p.entered) < openedTime { // by new_term at a prompt of this window, most likely
+		if p.awaited(time.Now()) {
 			p.entered = time.Time{}
 			_ = d.Focus(e.ID) // there is one of that id
 		}
 	case signal.MethodTermClosed:
 		delete(p.views, e.ID)
+		delete(p.held, e.ID)
 		d.TermClosed(desktop.TermID(e.ID))
 	case signal.MethodTermChanged:
 		if v != nil {

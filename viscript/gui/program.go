@@ -33,7 +33,7 @@ type Config struct {
 type Screen interface {
 	// Copy puts text into the clipboard, or makes it the primary selection.
 	Copy(text string, primary bool)
-	// Paste gets it, on the goroutine that draws, now or later.
+	// Paste gets it, once and on the goroutine that draws, now or later: "" if there is none, or soon if nobody answers.
 	Paste(primary bool, got func(text string))
 }
 
@@ -48,8 +48,9 @@ type Program struct {
 	watches *watches
 	life    uint64 // of the daemon that what is told goes to, 0: there is none
 	views   map[string]*view
-	clips   clips     // what programs want to have copied
-	entered time.Time // when a line was entered at a prompt here
+	held    map[string]*held // input that waits for a paste, by terminal
+	clips   clips            // what programs want to have copied
+	entered time.Time        // when a line was entered at a prompt here
 	typing  typing
 	layout  layout
 	sized   bool // the size of the window is known, and so is where everything may stand
@@ -88,7 +89,7 @@ func New(cfg Config) (*Program, error) {
 	}
 	p := &Program{
 		cfg: cfg, inbox: newInbox(), out: make(chan saying, maxOut), watches: newWatches(),
-		views: map[string]*view{}, layout: layout{file: cfg.Layout},
+		views: map[string]*view{}, held: map[string]*held{}, layout: layout{file: cfg.Layout},
 	}
 	p.desk = desktop.New(desktop.Config{Theme: scene.Named(cfg.Theme), Size: cfg.Size, Metrics: cfg.Metrics, Lines: p})
 	return p, nil
@@ -200,12 +201,14 @@ func daemonGone() desktop.Notice {
 // gone says that there is no daemon.
 func (p *Program) gone(d *desktop.Desktop) {
 	p.life = 0
+	clear(p.held)
 	d.Notify(daemonGone())
 }
 
 // back takes in that there is one.
 func (p *Program) back(d *desktop.Desktop, life uint64) {
 	p.life = life
+	clear(p.held)
 	d.Withdraw(daemonGone())
 }
 

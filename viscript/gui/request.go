@@ -25,24 +25,24 @@ func (p *Program) serveRequests() {
 				p.entered = time.Now()
 			}
 			k := signal.TermKey{ID: id, Key: uint8(r.Key), Rune: r.Rune, Mods: uint8(r.Mods)}
-			p.tell(func(w *signal.WindowConn) { w.Key(k) })
+			p.input(id, func(w *signal.WindowConn) { w.Key(k) })
 		case desktop.SendChar:
 			c := r.Rune
-			p.tell(func(w *signal.WindowConn) { w.Char(id, c) })
+			p.input(id, func(w *signal.WindowConn) { w.Char(id, c) })
 		case desktop.SendMouse:
 			m := signal.TermMouse{
 				ID: id, Action: uint8(r.Mouse.Action), Button: uint8(r.Mouse.Button), X: r.Mouse.X, Y: r.Mouse.Y, Mods: uint8(r.Mouse.Mods),
 			}
-			p.tell(func(w *signal.WindowConn) { w.Mouse(m) })
+			p.input(id, func(w *signal.WindowConn) { w.Mouse(m) })
 		case desktop.TellFocus:
 			on := r.On
-			p.tell(func(w *signal.WindowConn) { w.Focus(id, on) })
+			p.input(id, func(w *signal.WindowConn) { w.Focus(id, on) })
 		case desktop.ResizeTerm:
 			cols, rows := r.Cols, r.Rows
 			p.tell(func(w *signal.WindowConn) { w.Resize(id, cols, rows) })
 		case desktop.Complete:
 			text := r.Text
-			p.tell(func(w *signal.WindowConn) { w.Take(id, text) })
+			p.input(id, func(w *signal.WindowConn) { w.Take(id, text) })
 		case desktop.NewTerm, desktop.CloseTerm, desktop.StartApp, desktop.AppAction, desktop.Search:
 			p.askFor(r)
 		case desktop.Act:

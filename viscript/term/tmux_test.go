@@ -138,7 +138,7 @@ func tmuxShots(t *testing.T, raw []byte, marks []int) []screenshot {
 		}
 		return string(out)
 	}
-	tmux("new-session", "-d", "-x", strconv.Itoa(goldCols), "-y", strconv.Itoa(goldRows), "sleep 60", ";",
+	tmux("new-session", "-d", "-x", strconv.Itoa(goldCols), "-y", strconv.Itoa(goldRows), "sleep 600", ";",
 		"set-option", "-g", "status", "off", ";", "set-option", "-g", "escape-time", "0", ";",
 		"resize-window", "-x", strconv.Itoa(goldCols), "-y", strconv.Itoa(goldRows))
 	defer exec.Command("tmux", "-S", socket, "kill-server").Run()
@@ -150,8 +150,8 @@ func tmuxShots(t *testing.T, raw []byte, marks []int) []screenshot {
 		}
 		// the size is checked before; the marker file says that all was written
 		target := strings.TrimSpace(tmux("new-window", "-d", "-P", "-F", "#{window_id}",
-			fmt.Sprintf("stty raw -echo; cat '%s'; : >'%s.done'; sleep 60", file, file)))
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			fmt.Sprintf("stty raw -echo; cat '%s'; : >'%s.done'; sleep 600", file, file)))
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 			if _, err := os.Stat(file + ".done"); err == nil {
 				break
 			}
