@@ -166,7 +166,11 @@ func (c *crowd) on(who string) signal.ID {
 // killPost kills the messenger, without a word, and returns when another one serves.
 func (c *crowd) killPost() {
 	c.t.Helper()
+	c.ready("post") // or there may be no process of it at the moment
 	a, err := c.app("post")
+	if err == nil && a.Pid <= 0 {
+		err = fmt.Errorf("it is %s", a.State)
+	}
 	if err == nil {
 		err = syscall.Kill(a.Pid, syscall.SIGKILL)
 	}

@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,7 +52,8 @@ func TestChatWords(t *testing.T) {
 	}
 	c.off("annabel")
 	c.ok(t, "msg", "annabel", "by one's own word") // there is one left
-	c.nothingInClear("windmill", "own word", " wrote")
+	// Eight bytes at least: fewer stand in what is sealed by chance.
+	c.nothingInClear("windmill", "own word", "annabel wrote", "benjamin wrote")
 	if text, err := os.ReadFile(filepath.Join(c.state, "audit.jsonl")); err != nil || !bytes.Contains(text, []byte(` msg '***'"`)) {
 		t.Errorf("audit: %s, %v", text, err)
 	}
@@ -61,11 +64,17 @@ func (c *crowd) nothingInClear(words ...string) {
 	c.t.Helper()
 	files := 0
 	err := filepath.WalkDir(c.dir, func(path string, d os.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) { // they run: what is written anew is gone under its first name
+			return nil
+		}
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
-		files++
 		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		files++
 		for _, w := range words {
 			if at := bytes.Index(text, []byte(w)); at >= 0 {
 				c.t.Errorf("%s holds %q", path, text[max(0, at-80):min(len(text), at+80)])

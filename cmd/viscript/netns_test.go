@@ -45,7 +45,7 @@ func newField(t testing.TB, hosts ...string) *field {
 			t.Fatalf("this test needs %s (.ci/tools installs it): %v", tool, err)
 		}
 	}
-	f := &field{t: t, tag: fmt.Sprintf("vs%04x", rand.IntN(1<<16)), dir: t.TempDir(), roles: map[string]*actor{}}
+	f := &field{t: t, tag: fmt.Sprintf("vs%012x", rand.Uint64()>>16), dir: t.TempDir(), roles: map[string]*actor{}}
 	t.Cleanup(f.close)
 	for _, h := range append([]string{"m"}, hosts...) {
 		f.hosts = append(f.hosts, h)
@@ -162,20 +162,29 @@ func (f *field) kill(name string) {
 func (f *field) listens(host, hostport string) {
 	f.t.Helper()
 	_, port, _ := strings.Cut(hostport, ":")
-	eventuallyTrue(f.t, fmt.Sprintf("%s listens on %s", host, hostport), func() error {
-		out, err := exec.Command("ip", "netns", "exec", f.ns(host), "cat", "/proc/net/tcp", "/proc/net/tcp6").Output()
-		if err != nil {
-			return err
+	var n int
+	_, _ = fmt.Sscan(port, &n)
+	eventuallyTrue(f.t, fmt.Sprintf("%s listens on %s", host, hostport), func() error { return f.hasSocket(host, "tcp", n, "0A") })
+}
+
+// takes waits until something on the host takes datagrams at a port.
+func (f *field) takes(host string, port int) {
+	f.t.Helper()
+	eventuallyTrue(f.t, fmt.Sprintf("%s takes datagrams at %d", host, port), func() error { return f.hasSocket(host, "udp", port, "07") })
+}
+
+// hasSocket looks for a socket of a host in a state of the kernel's.
+func (f *field) hasSocket(host, protocol string, port int, state string) error {
+	out, err := exec.Command("ip", "netns", "exec", f.ns(host), "cat", "/proc/net/"+protocol, "/proc/net/"+protocol+"6").Output()
+	if err != nil {
+		return err
+	}
+	for _, line := range strings.Split(string(out), "\n") {
+		if w := strings.Fields(line); len(w) > 3 && w[3] == state && strings.HasSuffix(w[1], fmt.Sprintf(":%04X", port)) {
+			return nil
 		}
-		var n int
-		_, _ = fmt.Sscan(port, &n)
-		for _, line := range strings.Split(string(out), "\n") {
-			if w := strings.Fields(line); len(w) > 3 && w[3] == "0A" && strings.HasSuffix(w[1], fmt.Sprintf(":%04X", n)) {
-				return nil
-			}
-		}
-		return fmt.Errorf("not yet")
-	})
+	}
+	return fmt.Errorf("not yet")
 }
 
 // program on a host, such as curl, with ctx.

@@ -131,17 +131,21 @@ func TestNodeFlood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end, said := f.flood(prog, ea+":5000")
-	flooded := f.rate(rate, took)
-	for range 2 { // what else the machine has to do comes and goes, the flood stays
-		if flooded < calm*0.8 {
-			flooded = max(flooded, f.rate(rate, took))
+	flooded, after := 0.0, 0.0
+	for range 4 { // what else the machine has to do comes and goes: the rates beside each other tell, once
+		end, said := f.flood(prog, ea+":5000")
+		flooded = f.rate(rate, took)
+		after = max(after, f.memory("node-a"))
+		end()
+		if said.Len() > 0 {
+			t.Errorf("the flooder says %.500s", said)
 		}
-	}
-	after := f.memory("node-a")
-	end()
-	if flooded < calm*0.8 { // or it has more to do than before
-		calm = min(calm, f.rate(rate, took))
+		if flooded >= calm*0.8 {
+			break
+		}
+		if calm = f.rate(rate, took); flooded >= calm*0.8 {
+			break
+		}
 	}
 	t.Logf("rate %.1f MB/s calm, %.1f flooded; memory of the node %.0f MB before, %.0f MB in the flood", calm/1e6, flooded/1e6, before/1e6, after/1e6)
 	if flooded < calm*0.8 {
@@ -149,9 +153,6 @@ func TestNodeFlood(t *testing.T) {
 	}
 	if after-before > floodMemory {
 		t.Errorf("the flood takes %.0f MB of the node's memory", (after-before)/1e6)
-	}
-	if said.Len() > 0 {
-		t.Errorf("the flooder says %.500s", said)
 	}
 	f.carries()
 }

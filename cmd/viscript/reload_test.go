@@ -99,9 +99,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("%s: again: %s", c.what, out)
 		}
 	}
-	if _, err := s.agree(); err != nil {
-		t.Error(err)
-	}
+	s.settle("the table and the processes agree", func() error { _, err := s.agree(); return err })
 	s.stopAll()
 	s.quit()
 }

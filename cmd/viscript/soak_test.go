@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,7 +93,7 @@ func (s *soak) begin(t *testing.T, r signal.StartRequest) signal.App {
 
 // round is a few seconds of use.
 func (s *soak) round(t *testing.T) {
-	ctx, cancel := within(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 6*patience)
 	defer cancel()
 	for _, text := range []string{"exec sleep 600", "setsid sleep 600 & sleep 600", `trap "" TERM; sleep 600 & wait; wait`, "exit 0", "kill -STOP $$"} {
 		r := signal.StartRequest{App: "guest", Path: "/bin/sh", Args: []string{"-c", text}}
@@ -102,20 +103,21 @@ func (s *soak) round(t *testing.T) {
 			t.Errorf("stopping %q: %+v, %v", text, rep, err)
 		}
 	}
-	if err := s.works(); err != nil {
-		t.Error(err)
-	}
+	eventuallyTrue(t, "a fetch through the mesh", s.works)
 	s.fetches++
-	list, err := s.operator.List(ctx)
-	ready := 0
-	for _, a := range list {
-		if a.State == signal.Ready {
-			ready++
+	eventuallyTrue(t, "all members of the demo are ready", func() error {
+		list, err := s.operator.List(ctx)
+		ready := 0
+		for _, a := range list {
+			if a.State == signal.Ready {
+				ready++
+			}
 		}
-	}
-	if err != nil || ready != len(members) {
-		t.Errorf("%d members of the demo are ready, %v", ready, err)
-	}
+		if err != nil || ready != len(members) {
+			return fmt.Errorf("%d are, %v", ready, err)
+		}
+		return nil
+	})
 	time.Sleep(500 * time.Millisecond)
 }
 

@@ -60,7 +60,7 @@ func TestExitsAreSticky(t *testing.T) {
 	if x.fail(x.known[2], bad) {
 		t.Error("there is another, but all failed")
 	}
-	x.known[1].failed = time.Now().Add(-10 * time.Second)
+	x.known[1].failed = time.Now().Add(-exitAgain + time.Second)
 	if got := chosen(x, time.Now()); got != "exit1" {
 		t.Errorf("with all of them failed: %s, not the one whose failure is the longest ago", got)
 	}

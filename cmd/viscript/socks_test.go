@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,7 +22,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,7 +32,7 @@ import (
 )
 
 // failoverWithin is how long new connections may fail after an exit died, on a loaded machine; the aim is two seconds.
-const failoverWithin = 10 * time.Second
+const failoverWithin = patience
 
 // extra is an app that a test adds to the demo.
 func (d *demo) extra(t *testing.T, args ...string) (id string) {
@@ -57,7 +57,7 @@ func (d *demo) extra(t *testing.T, args ...string) (id string) {
 
 // testSocks uses the proxy with programs of all kinds, over an exit that may listen for them.
 func testSocks(t *testing.T, d *demo) {
-	from := 33_000 + 50*rand.IntN(100)
+	from := 32_000 + 50*rand.IntN(15) // above those of freePorts, below those that the kernel gives
 	exit := d.extra(t, "socks-server", "listener", d.addr(appPort2), "2000", "--allow-target", "127.0.0.1:*", "--bind-ports", fmt.Sprintf("%d-%d", from, from+49))
 	port := freePorts(t, 1)[0]
 	entry := d.extra(t, "socks-client", "everything", d.addr(appPort0), port, "--server", "listener")
@@ -124,7 +124,6 @@ func testDNS(t *testing.T, d *demo, port string) {
 		t.Fatal(err)
 	}
 	defer udp.Close()
-	_ = udp.SetDeadline(time.Now().Add(2 * patience))
 	question := dnsmessage.Message{Header: dnsmessage.Header{ID: 77, RecursionDesired: true}, Questions: []dnsmessage.Question{
 		{Name: dnsmessage.MustNewName("answer.example."), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}}}
 	packed, err := question.Pack()
@@ -133,10 +132,16 @@ func testDNS(t *testing.T, d *demo, port string) {
 	}
 	head := append([]byte{0, 0, 0}, socksAddress("127.0.0.1", server)...)
 	b := make([]byte, 2000)
-	if _, err := udp.Write(append(head, packed...)); err != nil {
-		t.Fatal(err)
+	n := 0
+	for range 20 { // datagrams may be lost: asked again as resolvers do
+		if _, err := udp.Write(append(head, packed...)); err != nil {
+			t.Fatal(err)
+		}
+		_ = udp.SetReadDeadline(time.Now().Add(2 * time.Second))
+		if n, err = udp.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
 	}
-	n, err := udp.Read(b)
 	if err != nil || !bytes.HasPrefix(b[:n], head) {
 		t.Fatalf("% x, %v", b[:n], err)
 	}
@@ -307,10 +312,14 @@ func testBrowser(t *testing.T, d *demo, port string) {
 	const objects = 200
 	for _, scheme := range []string{"socks5", "http"} {
 		t.Run(scheme, func(t *testing.T) {
-			var served atomic.Int64
+			var served sync.Map // paths; Chromium may ask twice when a connection ends
+			count := func() (n int) {
+				served.Range(func(any, any) bool { n++; return true })
+				return n
+			}
 			page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, "/object/") {
-					served.Add(1)
+					served.Store(r.URL.Path, true)
 					w.Header().Set("Content-Type", "image/svg+xml")
 					fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"><!-- %s --></svg>`, strings.Repeat("x", 10_000))
 					return
@@ -330,14 +339,14 @@ func testBrowser(t *testing.T, d *demo, port string) {
 			defer cancel()
 			cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
 				"--disable-component-update", "--user-data-dir="+filepath.Join(t.TempDir(), "profile"), "--proxy-server="+scheme+"://127.0.0.1:"+port, "--proxy-bypass-list=<-loopback>",
-				"--timeout=60000", "--dump-dom", page.URL+"/")
+				"--timeout=120000", "--dump-dom", page.URL+"/")
 			cmd.Env = append(cleanEnv(), "HOME="+t.TempDir())
 			out, errs, code := try(cmd)
 			if want := fmt.Sprintf("<title>loaded %d</title>", objects); code != 0 || !strings.Contains(out, want) {
-				t.Errorf("exit status %d, %d objects served, title %.40q\n%s", code, served.Load(), out[max(0, strings.Index(out, "<title>")):], errs)
+				t.Errorf("exit status %d, %d objects served, title %.40q\n%s", code, count(), out[max(0, strings.Index(out, "<title>")):], errs)
 			}
-			if served.Load() != objects {
-				t.Errorf("%d objects served", served.Load())
+			if n := count(); n != objects {
+				t.Errorf("%d objects served", n)
 			}
 		})
 	}
@@ -365,15 +374,27 @@ func testFailover(t *testing.T, d *demo) {
 	second := d.extra(t, "socks-server", "second", d.addr(appPort2), "2001", "--allow-target", "127.0.0.1:*")
 	entry := d.extra(t, "socks-client", "roaming", d.addr(appPort0), ports[2], "--server", "first", "--server", "second", "--server", "any")
 	proxy := "socks5h://127.0.0.1:" + ports[2]
-	inUse := func() string {
+	exits := func() (use string, failed map[string]bool) {
 		var rows []exitRow
 		d.json(t, &rows, "tell", entry, "servers")
+		use, failed = fmt.Sprint(rows), map[string]bool{}
 		for _, r := range rows {
 			if r.State == "in use" {
-				return r.Name
+				use = r.Name
 			}
+			failed[r.Name] = r.Failures > 0
 		}
-		return fmt.Sprint(rows)
+		return use, failed
+	}
+	inUse := func() string { use, _ := exits(); return use }
+	// uses wants an exit in use, unless it failed: on a machine that stands still it does not answer within its second.
+	uses := func(want string) {
+		t.Helper()
+		if got, failed := exits(); got != want && !failed[want] {
+			t.Errorf("%s is in use", got)
+		} else if got != want {
+			t.Logf("%s is in use, as %s failed", got, want)
+		}
 	}
 	again := func(what string) {
 		t.Helper()
@@ -391,14 +412,10 @@ func testFailover(t *testing.T, d *demo) {
 		t.Logf("%s: the next connection after %s, by %s", what, time.Since(began).Round(time.Millisecond), inUse())
 	}
 	again("at first")
-	if got := inUse(); got != "first" {
-		t.Errorf("%s is in use", got)
-	}
+	uses("first")
 	d.ok(t, "kill", node) // with it goes the exit beside it
 	again("the exit's node killed")
-	if got := inUse(); got != "second" {
-		t.Errorf("%s is in use", got)
-	}
+	uses("second")
 	if err := d.halt(second); err != nil { // neither dead nor alive
 		t.Fatal(err)
 	}

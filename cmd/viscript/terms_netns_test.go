@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -69,19 +70,23 @@ func TestTermsOfApps(t *testing.T) {
 		}
 		return nil
 	})
-	for name, args := range proxies {
-		before := [2]int64{v.carried("toa"), v.carried("tox")}
-		if err := curl("60", args...); err != nil {
-			t.Errorf("%s: %v", name, err)
+	goes := func(name, right, wrong string) error {
+		before := [2]int64{v.carried(right), v.carried(wrong)}
+		if err := curl("60", proxies[name]...); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		byA, byX := v.carried("toa")-before[0], v.carried("tox")-before[1]
-		if name == "the other proxy" {
-			byA, byX = byX, byA
+		if a, b := v.carried(right)-before[0], v.carried(wrong)-before[1]; a < bulk || b > bulk/8 {
+			return fmt.Errorf("%s: %d bytes went the way they should, %d another one", name, a, b)
 		}
-		if byA < bulk || byX > bulk/8 {
-			t.Errorf("%s: %d bytes went the way they should, %d another one", name, byA, byX)
+		return nil
+	}
+	for _, name := range []string{"the VPN", "the proxy over two links"} {
+		if err := goes(name, "toa", "tox"); err != nil {
+			t.Error(err)
 		}
 	}
+	// By whatever is best, which on a busy machine may be the other way for a while.
+	eventuallyTrue(t, "the other proxy uses the direct link", func() error { return goes("the other proxy", "tox", "toa") })
 
 	v.kill("node-a")
 	time.Sleep(2 * time.Second)
@@ -94,13 +99,11 @@ func TestTermsOfApps(t *testing.T) {
 	if got := v.carried("tox") - before; got > bulk/8 {
 		t.Errorf("%d bytes went over the direct link instead", got)
 	}
-	if err := curl("20", proxies["the other proxy"]...); err != nil {
-		t.Errorf("the other proxy without the relay: %v", err)
-	}
+	eventuallyTrue(t, "the other proxy works without the relay", func() error { return curl("20", proxies["the other proxy"]...) })
 	began := time.Now()
 	v.node("a", toX)
 	for _, name := range []string{"the VPN", "the proxy over two links"} {
-		eventuallyTrue(t, name+" is back", func() error { return curl("5", proxies[name]...) })
+		eventuallyTrue(t, name+" is back", func() error { return curl("30", append([]string{"--connect-timeout", "5"}, proxies[name]...)...) })
 		t.Logf("%s is back after %v", name, time.Since(began).Round(time.Millisecond))
 	}
 
@@ -109,7 +112,7 @@ func TestTermsOfApps(t *testing.T) {
 	entry()
 	before = v.carried("tox")
 	for _, name := range []string{"the VPN", "the proxy over two links"} {
-		eventuallyTrue(t, name+" is back", func() error { return curl("5", proxies[name]...) })
+		eventuallyTrue(t, name+" is back", func() error { return curl("30", append([]string{"--connect-timeout", "5"}, proxies[name]...)...) })
 		t.Logf("%s is back after %v", name, time.Since(began).Round(time.Millisecond))
 	}
 	if got := v.carried("tox") - before; got > bulk/8 {

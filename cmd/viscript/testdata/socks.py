@@ -38,19 +38,31 @@ def ask(proxy, command, host, port):
     return sock, answer(sock)
 
 
+def exchange(udp, relay, datagram, source_place, number):
+    """Asks until the answer of that number is there, as resolvers do: datagrams may be lost."""
+    for _ in range(20):
+        udp.sendto(datagram, relay)
+        try:
+            while True:
+                data, source = udp.recvfrom(65535)
+                if source != relay or data[:3] != b"\0\0\0" or data[3:10] != source_place:
+                    raise OSError("datagram %r from %r" % (data, source))
+                if data[10:12] == number:
+                    return data[10:]
+        except socket.timeout:
+            pass
+    raise OSError("no answer")
+
+
 def dns(proxy, port, name):
     control, relay = ask(proxy, 3, "0.0.0.0", 0)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.settimeout(5)
+    udp.settimeout(2)
     question = b"".join(bytes([len(l)]) + l.encode() for l in name.split(".")) + b"\0" + struct.pack(">HH", 1, 1)
-    query = struct.pack(">HHHHHH", 0x1234, 0x0100, 1, 0, 0, 0) + question
-    for host in (place("127.0.0.1", port), b"\x03\x09localhost" + struct.pack(">H", port)):
-        udp.sendto(b"\0\0\0" + host + query, relay)
-        data, source = udp.recvfrom(65535)
-        if source != relay or data[:3] != b"\0\0\0" or data[3:10] != place("127.0.0.1", port):
-            raise OSError("datagram %r from %r" % (data, source))
-        message = data[10:]
-        if message[:2] != b"\x12\x34" or struct.unpack(">H", message[6:8])[0] != 1:
+    for number, host in enumerate((place("127.0.0.1", port), b"\x03\x09localhost" + struct.pack(">H", port))):
+        query = struct.pack(">HHHHHH", 0x1234 + number, 0x0100, 1, 0, 0, 0) + question
+        message = exchange(udp, relay, b"\0\0\0" + host + query, place("127.0.0.1", port), query[:2])
+        if struct.unpack(">H", message[6:8])[0] != 1:
             raise OSError("answer %r" % message)
         address = message[-4:]
     control.close()
