@@ -91,7 +91,7 @@ func (c *Client) bothAnswers(n *negotiation, stream Stream) error {
 		if err != nil {
 			return &Error{Reason: meshReason(context.Background(), err), Err: fmt.Errorf("hearing from the exit: %w", err)}
 		}
-		_ = n.conn.SetDeadline(time.Now().Add(negotiationTimeout))
+		_ = n.conn.SetDeadline(time.Now().Add(n.limit))
 		if _, err := n.conn.Write(n.granted(netip.AddrPortFrom(place.Addr, place.Port))); err != nil {
 			return silently(lost(err))
 		}

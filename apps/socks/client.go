@@ -33,6 +33,8 @@ type ClientLimits struct {
 	IdleTimeout time.Duration // negative: never
 	MaxUDP      int           // UDP associations; DefaultMaxUDP
 	Each        Allowance     // of each user who has none of his own; without users, of all programs together
+
+	negotiation time.Duration // negotiationTimeout; tests have their own
 }
 
 func (l *ClientLimits) setDefaults() {
@@ -41,6 +43,7 @@ func (l *ClientLimits) setDefaults() {
 	l.MeshTimeout = orDefault(l.MeshTimeout, DefaultMeshTimeout)
 	l.IdleTimeout = orDefault(l.IdleTimeout, DefaultIdleTimeout)
 	l.MaxUDP = orDefault(l.MaxUDP, DefaultMaxUDP)
+	l.negotiation = orDefault(l.negotiation, negotiationTimeout)
 }
 
 // orDefault returns def for zero.

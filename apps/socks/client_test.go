@@ -312,7 +312,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 
 func TestShutdownResets(t *testing.T) {
 	dial, calls := catch()
-	c, err := NewClient(ClientConfig{Listen: "127.0.0.1:0", Dial: dial})
+	c, err := NewClient(ClientConfig{Listen: "127.0.0.1:0", Dial: dial, Limits: ClientLimits{negotiation: patience}})
 	if err != nil {
 		t.Fatal(err)
 	}

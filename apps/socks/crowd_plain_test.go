@@ -2,5 +2,5 @@
 
 package socks
 
-// crowd is how many programs come at a time.
+// crowd is how many programs come, where there are descriptors for them.
 const crowd = 10_000

@@ -2,5 +2,5 @@
 
 package socks
 
-// crowd is how many programs come at a time; with the race detector each costs more.
+// crowd is how many programs come, where there are descriptors for them; with the race detector each costs more.
 const crowd = 1000

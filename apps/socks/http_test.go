@@ -265,7 +265,7 @@ func TestUserLimits(t *testing.T) {
 // A rate must not hold up the end.
 func TestSlowUserEnds(t *testing.T) {
 	dial, calls := catch()
-	c, err := NewClient(ClientConfig{Listen: "127.0.0.1:0", Dial: dial, Limits: ClientLimits{Each: Allowance{Rate: minRate}}})
+	c, err := NewClient(ClientConfig{Listen: "127.0.0.1:0", Dial: dial, Limits: ClientLimits{Each: Allowance{Rate: minRate}, negotiation: patience}})
 	if err != nil {
 		t.Fatal(err)
 	}

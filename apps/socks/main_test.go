@@ -242,13 +242,14 @@ func runner(t *testing.T, run func(context.Context) error) (stop func()) {
 	return stop
 }
 
-// startClient runs a client; change adapts its configuration.
+// startClient runs a client that has as much patience as the tests; change adapts its configuration.
 func startClient(t *testing.T, dial Dialer, change func(*ClientConfig)) *Client {
 	t.Helper()
 	cfg := ClientConfig{Listen: "127.0.0.1:0", Dial: dial}
 	if change != nil {
 		change(&cfg)
 	}
+	cfg.Limits.negotiation = patience
 	c, err := NewClient(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -264,6 +265,7 @@ func startServer(t *testing.T, m *twinMesh, change func(*ServerConfig)) *Server 
 	if change != nil {
 		change(&cfg)
 	}
+	cfg.Limits.DialTimeout = patience
 	s, err := NewServer(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,7 @@ type negotiation struct {
 	conn  *net.TCPConn
 	users users                  // nil: no authentication
 	own   func(user string) bool // the connection is this user's; false: he may have no more
+	limit time.Duration          // of the whole negotiation, and of each answer
 	proto protocol
 	buf   []byte // what is unread lies in buf[from:to]
 	from  int
@@ -64,11 +65,11 @@ func (c *Client) negotiate(ctx context.Context, conn *net.TCPConn, e *entry) (n 
 	if !ok {
 		buf = new([negotiationBuffer]byte)
 	}
-	n = &negotiation{conn: conn, users: c.users, buf: buf[:], own: func(user string) bool {
+	n = &negotiation{conn: conn, users: c.users, limit: c.cfg.Limits.negotiation, buf: buf[:], own: func(user string) bool {
 		_, ok := c.table.own(e, user)
 		return ok
 	}}
-	_ = conn.SetDeadline(time.Now().Add(negotiationTimeout)) // fails on a closed connection only, as the read will
+	_ = conn.SetDeadline(time.Now().Add(n.limit)) // fails on a closed connection only, as the read will
 	if q, err = n.request(ctx); err != nil {
 		c.refuse(n, err)
 		c.giveBack(n)
@@ -108,7 +109,7 @@ func (c *Client) dial(ctx context.Context, n *negotiation, target string, e *ent
 		return nil, err
 	}
 	e.up.Add(uint64(len(first)))
-	_ = n.conn.SetDeadline(time.Now().Add(negotiationTimeout))
+	_ = n.conn.SetDeadline(time.Now().Add(n.limit))
 	if !c.cfg.EarlyReply {
 		_, err = n.conn.Write(n.granted(netip.AddrPort{}))
 	}
@@ -352,7 +353,7 @@ func (n *negotiation) awaitFirst() {
 func (n *negotiation) refuse(err error) {
 	defer n.conn.Close()
 	if !errors.As(err, new(quiet)) {
-		_ = n.conn.SetWriteDeadline(time.Now().Add(negotiationTimeout))
+		_ = n.conn.SetWriteDeadline(time.Now().Add(n.limit))
 		if _, err := n.conn.Write(n.denied(err)); err != nil {
 			return
 		}

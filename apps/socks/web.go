@@ -31,7 +31,7 @@ func newWeb(c *Client) *web {
 	w := &web{c: c, conns: make(chan net.Conn)}
 	quiet := slog.NewLogLogger(c.log.Handler(), slog.LevelDebug)
 	w.server = &http.Server{
-		Handler: http.HandlerFunc(w.handle), ReadHeaderTimeout: negotiationTimeout, IdleTimeout: webIdle, MaxHeaderBytes: maxWebHead, ErrorLog: quiet,
+		Handler: http.HandlerFunc(w.handle), ReadHeaderTimeout: c.cfg.Limits.negotiation, IdleTimeout: webIdle, MaxHeaderBytes: maxWebHead, ErrorLog: quiet,
 		ConnState: w.count,
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 			return context.WithValue(ctx, webKey{}, conn)

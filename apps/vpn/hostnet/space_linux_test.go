@@ -34,7 +34,7 @@ func inSpace(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("/proc/self/exe", "-test.run", "^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=280s")
-	cmd.Env = append(os.Environ(), envSpace+"="+host)
+	cmd.Env = append(os.Environ(), envSpace+"="+host, "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=100") // not a second for each process
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Unshareflags: 0, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.EPERM) {
