@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -20,7 +21,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second
+const patience = time.Minute
+
+// still is TCP that does not watch this host: other tests change its network.
+type still struct{}
+
+func (still) Name() string { return link.TCP{}.Name() }
+
+func (still) Dial(ctx context.Context, at string) (net.Conn, error) { return link.TCP{}.Dial(ctx, at) }
+
+func (still) Listen(ctx context.Context, at string) (net.Listener, error) {
+	return link.TCP{}.Listen(ctx, at)
+}
 
 // station is a table with links over loopback TCP.
 type station struct {
@@ -29,7 +41,7 @@ type station struct {
 	table *forward.Table
 }
 
-func newStation(t testing.TB) *station { return newStationOn(t, link.TCP{}, "127.0.0.1:0") }
+func newStation(t testing.TB) *station { return newStationOn(t, still{}, "127.0.0.1:0") }
 
 func newStationOn(t testing.TB, carrier link.Carrier, listen string) *station {
 	key, err := identity.Generate()
@@ -190,19 +202,25 @@ func TestForeignNumbersAreDropped(t *testing.T) {
 	l := newLine(t, time.Minute)
 	stranger := newStation(t)
 	sb := stranger.to(t, l.b)
+	theirs, _, theirsAtC := (&line{a: stranger, b: l.b, c: l.c}).lay(t, 5, identity.PubKey{}, time.Minute)
+	passed := func(n int) { // what the stranger sent before has been at the relay, and would have gone on before this
+		t.Helper()
+		theirs.Send(span(theirs.Number(), 1, 1, 8))
+		eventually(t, "the stranger's own record", func() bool { return theirsAtC.count() == n })
+	}
 	for _, id := range []wire.RouteID{1, 2, 3, 4, 99} { // numbers of the route, but on another link
 		sb.Send(span(id, 7, 1, 8))
 	}
 	l.near.Send(span(77, 7, 1, 8)) // our own link, no such number
 	l.near.Send(span(l.near.Number(), 1, 1, 8))
 	eventually(t, "the proper record", func() bool { return l.atC.count() > 0 })
-	time.Sleep(20 * time.Millisecond)
+	passed(1)
 	if n := l.atC.count(); n != 1 {
 		t.Errorf("%d records arrived, want the one that belongs there", n)
 	}
 	sb.SendControl(wire.RouteDown, 1, []byte{1}) // nor can a stranger end it
-	time.Sleep(20 * time.Millisecond)
-	if len(l.b.table.Routes()) != 1 {
+	passed(2)
+	if len(l.b.table.Routes()) != 2 {
 		t.Error("a stranger ended a route")
 	}
 }
@@ -281,22 +299,29 @@ func TestTransitCostsNothing(t *testing.T) {
 	l.atC.got, l.atC.kind = make([]uint64, 0, 10000), make([]wire.Type, 0, 10000)
 	const runs = 200
 	fed := 0
-	if n := testing.AllocsPerRun(runs, func() {
-		copy(buf, fresh)
-		for i := range 8 {
-			r.Record(buf[i*one : (i+1)*one])
-		}
-		r.Flush()
-		for fed += 8; l.atC.count() < fed-64; { // the far end is slower than we
-			time.Sleep(100 * time.Microsecond)
-		}
-	}); n >= 1 {
+	allocs := func() float64 {
+		return testing.AllocsPerRun(runs, func() {
+			copy(buf, fresh)
+			for i := range 8 {
+				r.Record(buf[i*one : (i+1)*one])
+			}
+			r.Flush()
+			for fed += 8; l.atC.count() < fed-64; { // the far end is slower than we
+				time.Sleep(100 * time.Microsecond)
+			}
+		})
+	}
+	n := allocs()
+	for range 4 { // the least of some: what else runs in this process is counted too
+		n = min(n, allocs())
+	}
+	if n >= 1 {
 		t.Errorf("%v allocations for eight records", n)
 	}
-	eventually(t, "all records", func() bool { return l.atC.count() == 8*(runs+1) })
+	eventually(t, "all records", func() bool { return l.atC.count() == fed })
 	for _, in := range l.b.links.Links() {
 		if in.Peer == l.c.key.Public() && in.Waited != 0 {
-			t.Errorf("%d of %d records were handed to the writing goroutine", in.Waited, 8*(runs+1))
+			t.Errorf("%d of %d records were handed to the writing goroutine", in.Waited, fed)
 		}
 	}
 }
