@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -310,25 +311,44 @@ func (m *model) compare() error {
 	return nil
 }
 
-// end stops all, one by one as a person would, and looks for what is left.
-func (m *model) end() {
-	ctx, cancel := within(m.t.Context())
-	defer cancel()
-	for _, s := range m.subjects {
-		if s.pid == 0 {
-			if _, err := m.Restart(ctx, s.id); err != nil {
-				m.t.Errorf("restarting %+v: %v", *s, err)
+// isDeaf is nil once a process of the app ignores SIGTERM.
+func (m *model) isDeaf(id signal.ID) error {
+	for pid, p := range m.processes() {
+		if p.id != id || p.keeper {
+			continue
+		}
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		for line := range strings.Lines(string(status)) {
+			set, ok := strings.CutPrefix(line, "SigIgn:")
+			if mask, err := strconv.ParseUint(strings.TrimSpace(set), 16, 64); ok && err == nil && mask>>(syscall.SIGTERM-1)&1 == 1 {
+				return nil
 			}
 		}
 	}
-	m.settle("all run again", func() error { _, err := m.agree(); return err })
-	time.Sleep(200 * time.Millisecond) // a shell sets its trap first
+	return fmt.Errorf("no process of app %d ignores SIGTERM", id)
+}
+
+// end stops all, one by one as a person would, and looks for what is left.
+func (m *model) end() {
 	for _, s := range m.subjects {
-		rep, err := m.Stop(ctx, s.id)
+		if s.pid == 0 {
+			ctx, cancel := within(m.t.Context()) // each: there may be hundreds
+			if _, err := m.Restart(ctx, s.id); err != nil {
+				m.t.Errorf("restarting %+v: %v", *s, err)
+			}
+			cancel()
+		}
+	}
+	m.settle("all run again", func() error { _, err := m.agree(); return err })
+	for _, s := range m.subjects {
 		want := signal.RungTerm
 		if s.name == "deaf" || s.name == "forks" {
 			want = signal.RungKill
+			m.settle(s.name+" has set its trap", func() error { return m.isDeaf(s.id) })
 		}
+		ctx, cancel := within(m.t.Context())
+		rep, err := m.Stop(ctx, s.id)
+		cancel()
 		if err != nil || len(rep.Survivors) > 0 || rep.Rung != want && !s.free {
 			m.t.Errorf("stopping %+v: %+v, %v", *s, rep, err)
 		}

@@ -72,17 +72,17 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	a.private = req.Private
 	a.asked.Store(&req.StartRequest)
 	a.op <- struct{}{}
-	r := &run{adopted: time.Now(), comesBack: req.Spoke, proc: p, over: make(chan struct{}), left: make(chan struct{}), cpuAt: p.Started(), tokenFile: s.tokenFile(a.id)}
+	r := &run{adopted: time.Now(), comesBack: req.Spoke, proc: p, over: make(chan struct{}), left: make(chan struct{}), noted: rec.Want, cpuAt: p.Started(), tokenFile: s.tokenFile(a.id)}
 	r.token, _ = signal.ReadToken(r.tokenFile) // without it the app cannot register any more
 	a.run = r
 	s.ids.atLeast(uint64(a.id))
+	a.down, a.again = rec.Want == process.Down, rec.Want == process.Again
 	custody, why := p.Custody()
 	a.state, a.reason = s.foundState(a, custody), why
 	s.mu.Lock()
 	s.apps[a.id] = a
-	a.down, a.again = rec.Want == process.Down, rec.Want == process.Again
 	a.beganLocked()
-	v, again := a.view(), a.again
+	v := a.view()
 	s.mu.Unlock()
 	select {
 	case <-p.Done(): // its keeper may have leftovers to look after
@@ -96,14 +96,24 @@ func (s *Server) adopt(p *process.Process, last string) bool {
 	}
 	s.emit(v, kindFound, text)
 	s.work.Go(func() { s.watchFound(a, r) })
-	if stopping, _ := p.Stopping(); (v.Down || again) && !stopping && custody != process.Unverified {
-		s.work.Go(func() { s.resume(a, again) })
+	if custody != process.Unverified {
+		s.takeUp(a, r)
 	}
 	s.probe(a, r, process.Target{Log: a.log, LogFrom: process.LogEnd(a.log), Dir: a.request().Dir})
 	return true
 }
 
-// resume does what an earlier server had noted and was killed before it began.
+// takeUp begins what an earlier server had noted and was killed before it began.
+func (s *Server) takeUp(a *app, r *run) {
+	if stopping, _ := r.proc.Stopping(); r.wantsEnd() && !stopping {
+		s.spawn(func() { s.resume(a, r.noted == process.Again) })
+	}
+}
+
+// wantsEnd tells whether an earlier server was asked to stop it, be it to start it again.
+func (r *run) wantsEnd() bool { return r.noted == process.Down || r.noted == process.Again }
+
+// resume does it.
 func (s *Server) resume(a *app, again bool) {
 	ctx := context.Background() // the end of the server ends it
 	act := func() error { _, err := s.Stop(ctx, a.id); return err }
@@ -123,7 +133,7 @@ func (s *Server) foundState(a *app, c process.Custody) signal.State {
 	switch {
 	case c == process.Unverified:
 		return signal.Unverified
-	case stopping:
+	case stopping, a.run.wantsEnd(): // or it will be in a moment: takeUp
 		return signal.Stopping
 	case a.run.comesBack, s.cfg.Speaks(*a.request()):
 		return signal.Unreachable // until it connects again
@@ -139,11 +149,15 @@ func (s *Server) watchFound(a *app, r *run) {
 		return
 	}
 	s.mu.Lock()
-	if a.state == signal.Unverified {
+	found := a.state == signal.Unverified
+	if found {
 		a.reason = ""
 		a.setState(s.foundState(a, process.Kept))
 	}
 	s.mu.Unlock()
+	if found {
+		s.takeUp(a, r)
+	}
 	s.watch(a, r)
 }
 

@@ -49,10 +49,12 @@ type run struct {
 	tokenFile string
 	over      chan struct{} // closed when its end is in the table
 	left      chan struct{} // closed when this server no longer watches it, though it may run
+	noted     process.Want  // what an earlier server was asked for, of one that was adopted
 
 	conn     *conn            // its registered connection, nil when there is none
 	ready    bool             // it said so
 	stopping bool             // its end is wanted
+	followed bool             // it is being restarted: another run follows
 	unwell   bool             // its end is wanted because its health probe gave it up
 	words    []signal.Command // that it offers the console
 	// comesBack: it was adopted, has registered with an earlier daemon, and not yet with this one.

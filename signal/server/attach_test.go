@@ -121,6 +121,12 @@ func TestAttachInterrupts(t *testing.T) {
 	v := launch(t, s, r)
 	viewer := attachTo(t, operatorOf(t, s), v.ID)
 	viewer.sees(t, "up")
+	// A shell that is about to start a program may make nothing of it.
+	eventually(t, "the program runs", func() bool {
+		below, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", v.Pid, v.Pid))
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%s/comm", strings.TrimSpace(string(below))))
+		return err == nil && string(name) == "sleep\n"
+	})
 	io.WriteString(viewer.keys, "\x03")
 	if got := awaitState(t, s, v.ID, sig.Failed); got.ExitCode == nil || *got.ExitCode != 130 {
 		t.Errorf("%+v", got)

@@ -109,7 +109,8 @@ const parting = 5 * time.Second
 // flock takes the lock at once; where its holder is gone, within parting. With
 // EWOULDBLOCK it returns the holder's pid, as written in the file.
 func flock(f *os.File) (holder string, err error) {
-	for end := time.Now().Add(parting); ; time.Sleep(parting / 500) {
+	const looks = 500 // counted, not timed: a machine that stood still has not looked
+	for look := 0; ; time.Sleep(parting / looks) {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == syscall.EINTR {
 			continue
@@ -121,7 +122,7 @@ func flock(f *os.File) (holder string, err error) {
 		n, _ := f.ReadAt(text, 0)
 		holder = strings.TrimSpace(string(text[:n]))
 		pid, bad := strconv.Atoi(holder)
-		if bad != nil || pid <= 0 || syscall.Kill(pid, 0) != syscall.ESRCH || time.Now().After(end) {
+		if look++; bad != nil || pid <= 0 || syscall.Kill(pid, 0) != syscall.ESRCH || look > looks {
 			return holder, err
 		}
 	}

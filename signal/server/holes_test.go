@@ -145,9 +145,14 @@ func TestHole06DisconnectDuringPingPanics(t *testing.T) {
 	awaitState(t, s, v.ID, sig.Unreachable)
 	// And one that dies in the middle.
 	silent := ready(t, s, helper("silent"))
-	time.AfterFunc(100*time.Millisecond, func() { syscall.Kill(silent.Pid, syscall.SIGKILL) })
-	_, err = s.Tell(t.Context(), silent.ID, []string{"wait"})
-	wantCode(t, "tell", err, sig.CodeNoSignal)
+	told := make(chan error, 1)
+	go func() {
+		_, err := s.Tell(t.Context(), silent.ID, []string{"wait"})
+		told <- err
+	}()
+	awaitLog(t, silent, "asked "+sig.MethodCommand)
+	syscall.Kill(silent.Pid, syscall.SIGKILL)
+	wantCode(t, "tell", <-told, sig.CodeNoSignal)
 	got := awaitState(t, s, silent.ID, sig.Failed)
 	if got.ExitCode == nil || *got.ExitCode != 137 || !strings.Contains(got.Reason, "SIGKILL") || got.Pid != 0 {
 		t.Errorf("%+v", got)
@@ -215,31 +220,44 @@ func TestHole09OperationOutOfRange(t *testing.T) {
 }
 
 func TestHole10SilentConnectionsHoldGoroutines(t *testing.T) {
-	s := serve(t, func(c *Config) { c.Limits.Greeting = time.Second })
-	base := runtime.NumGoroutine()
 	var conns []net.Conn
-	dial := func(network, addr string) {
-		conn, err := net.Dial(network, addr)
+	dial := func(conn net.Conn, err error) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		conns = append(conns, conn)
 	}
-	for i := range 150 {
-		dial("unix", s.Socket())
-		dial("tcp", s.TCPAddr())
-		if i%2 == 0 { // half a frame
-			conns[len(conns)-1].Write([]byte{0, 0, 1})
-			conns[len(conns)-2].Write([]byte{0, 0, 0, 9, '{'})
+	silence := func(s *Server, n int) {
+		for i := range n {
+			dial(sig.DialSocket(t.Context(), s.Socket()))
+			dial(net.Dial("tcp", s.TCPAddr()))
+			if i%2 == 0 { // half a frame
+				conns[len(conns)-1].Write([]byte{0, 0, 1})
+				conns[len(conns)-2].Write([]byte{0, 0, 0, 9, '{'})
+			}
 		}
 	}
-	if n := runtime.NumGoroutine() - base; n > 4*s.cfg.Limits.Strangers {
-		t.Errorf("%d goroutines for 300 silent connections", n)
-	}
+	// They have more time than the test takes: the oldest go as others come.
+	s := serve(t, nil)
+	base := runtime.NumGoroutine()
+	silence(s, 150)
+	eventually(t, "few goroutines are left for 300 silent connections", func() bool {
+		s.gate.mu.Lock()
+		n := len(s.gate.strangers)
+		s.gate.mu.Unlock()
+		return n == s.cfg.Limits.Strangers && runtime.NumGoroutine()-base <= 4*n
+	})
 	if _, err := operatorOf(t, s).List(t.Context()); err != nil {
 		t.Error("an operator was locked out:", err)
 	}
 	ready(t, s, helper("tcp"))
+	for _, conn := range conns {
+		conn.Close()
+	}
+	// These have a second.
+	conns = nil
+	s = serve(t, func(c *Config) { c.Limits.Greeting = time.Second })
+	silence(s, 20)
 	eventually(t, "all silent connections are closed", func() bool {
 		s.gate.mu.Lock()
 		defer s.gate.mu.Unlock()
@@ -286,10 +304,12 @@ func TestHole12BlindForThirtySeconds(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.net.Close()
-		<-c.gone
 		began := time.Now()
-		eventually(t, "it registered again", func() bool { return row(t, s, v.ID).State == sig.Ready })
-		if took := time.Since(began); took > 10*time.Second {
+		eventually(t, "it registered again", func() bool {
+			again, err := s.connOf(a, r)
+			return err == nil && again != c && row(t, s, v.ID).State == sig.Ready
+		})
+		if took := time.Since(began); took > 25*time.Second { // it was thirty
 			t.Errorf("took %v", took)
 		}
 		if _, err := s.Ping(t.Context(), v.ID); err != nil {
@@ -338,9 +358,10 @@ func TestHole15OutputBlocksAndNobodyWaits(t *testing.T) {
 	s := serve(t, nil)
 	v := launch(t, s, helper("loud"))
 	v = awaitState(t, s, v.ID, sig.Exited)
-	if info, err := os.Stat(v.Log); err != nil || info.Size() < 2_000_000 {
-		t.Errorf("log: %v, %v", info, err)
-	}
+	eventually(t, "all of it is in the log, or counted where the machine was too slow", func() bool {
+		info, err := os.Stat(v.Log)
+		return err == nil && info.Size()+int64(row(t, s, v.ID).LogDropped) >= 2_000_000
+	})
 	if syscall.Kill(v.Pid, 0) == nil && v.Pid != 0 {
 		t.Error("a zombie")
 	}

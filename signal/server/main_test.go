@@ -68,9 +68,12 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// patient are the limits of a server whose apps and operators may stand still for a while.
+func patient() Limits { return Limits{Greeting: slack, Ping: slack, Top: slack, Write: slack} }
+
 // beDaemon serves a state folder until it is killed or asked to end.
 func beDaemon() {
-	s, err := New(Config{Dir: os.Getenv("DIR"), TCPAddr: "127.0.0.1:0", Ladder: process.Ladder{Ask: slack, Term: slack, Kill: slack}})
+	s, err := New(Config{Dir: os.Getenv("DIR"), TCPAddr: "127.0.0.1:0", Ladder: process.Ladder{Ask: slack, Term: slack, Kill: slack}, Limits: patient()})
 	if err != nil {
 		fatal(err)
 	}
@@ -165,6 +168,7 @@ func raw(role string) {
 		Handle: func(ctx context.Context, method string, _ json.RawMessage) (any, error) {
 			switch {
 			case role == "silent" && method != sig.MethodShutdown:
+				fmt.Println("asked", method)
 				<-ctx.Done()
 			case role == "vanish" && method == sig.MethodPing:
 				peer.Close()
@@ -246,12 +250,21 @@ func register(p *sig.Peer, id string, token []byte) ([]byte, error) {
 	return theirs.Proof, p.Call(ctx, sig.MethodRegister, sig.RegisterParams{Proof: proof, Pid: os.Getpid(), Ready: true}, nil)
 }
 
+// reapAll waits until this process has no children: keepers of tests before may have ended with nobody to wait for them.
+func reapAll(t *testing.T) {
+	t.Helper()
+	eventually(t, "no children are left by other tests", func() bool {
+		_, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		return err == syscall.ECHILD
+	})
+}
+
 // serve runs a server until the test ends.
 func serve(t testing.TB, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{
 		Dir: t.TempDir(), TCPAddr: "127.0.0.1:0",
-		Ladder: process.Ladder{Ask: slack, Term: slack, Kill: slack},
+		Ladder: process.Ladder{Ask: slack, Term: slack, Kill: slack}, Limits: patient(),
 	}
 	if change != nil {
 		change(&cfg)

@@ -32,9 +32,7 @@ func TestPolicySurvives(t *testing.T) {
 	if err := op.SetPolicy(t.Context(), v.ID, got); err != nil {
 		t.Fatal(err)
 	}
-	if text := recordOf(t, dir, v.ID); !strings.Contains(text, `"restart":"always"`) {
-		t.Errorf("record %s", text)
-	}
+	eventually(t, "the record has it", func() bool { return strings.Contains(recordOf(t, dir, v.ID), `"restart":"always"`) })
 	wantCode(t, "policy of none", op.SetPolicy(t.Context(), v.ID+1, got), sig.CodeNoApp)
 	wantCode(t, "awaiting none", op.Await(t.Context(), v.ID+1, sig.OnReady), sig.CodeNoApp)
 	got.App = "another"

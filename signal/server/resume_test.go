@@ -24,11 +24,8 @@ func TestStopIsTakenUp(t *testing.T) {
 	d := startDaemon(t, dir)
 	v, other := started(t, d, shell("exec sleep 600")), started(t, d, shell("exec sleep 600"))
 	d.kill()
-	p, err := process.Adopt(filepath.Join(dir, runName), uint64(v.ID), &process.Reader{})
-	if err == nil {
-		err = p.SetWant(t.Context(), process.Down)
-	}
-	if err != nil {
+	p := adopted(t, dir, v.ID)
+	if err := p.SetWant(t.Context(), process.Down); err != nil {
 		t.Fatal(err)
 	}
 	p.Release()
@@ -39,6 +36,21 @@ func TestStopIsTakenUp(t *testing.T) {
 	if got := row(t, s, other.ID); got.Pid != other.Pid || got.Down {
 		t.Errorf("%+v", got)
 	}
+}
+
+// adopted is an app of a daemon that is gone, verified.
+func adopted(t *testing.T, dir string, id sig.ID) *process.Process {
+	t.Helper()
+	p, err := process.Adopt(filepath.Join(dir, runName), uint64(id), &process.Reader{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-p.Known():
+	case <-time.After(slack):
+		t.Fatal("its keeper does not answer")
+	}
+	return p
 }
 
 // A stop that meets the end of the app by itself, and then the pause before its next start, is a
@@ -82,14 +94,12 @@ func TestRestartIsTakenUp(t *testing.T) {
 	go d.Restart(t.Context(), slow.ID)
 	eventually(t, "it is being stopped", func() bool {
 		list, err := d.List(t.Context())
-		return err == nil && list[slow.ID-1].State == sig.Stopping
+		return err == nil && (list[slow.ID-1].State == sig.Stopping || list[slow.ID-1].Pid != slow.Pid) // or it has been
 	})
 	d.kill()
 	for i, v := range apps {
-		p, err := process.Adopt(filepath.Join(dir, runName), uint64(v.ID), &process.Reader{})
-		if err == nil {
-			err = p.SetWant(t.Context(), process.Again)
-		}
+		p := adopted(t, dir, v.ID)
+		err := p.SetWant(t.Context(), process.Again)
 		if err == nil && i > 0 {
 			_, err = p.Stop(t.Context(), nil, process.Ladder{Term: slack, Kill: slack})
 		}
@@ -110,6 +120,55 @@ func TestRestartIsTakenUp(t *testing.T) {
 	}
 	if list, err := s.List(t.Context()); err != nil || len(list) != 3 {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// Whoever looks while an app is restarted sees one that runs or will: nobody takes it for down, and starts it too.
+func TestRestartedIsNeverDown(t *testing.T) {
+	s := serve(t, nil)
+	v := launch(t, s, shell("exec sleep 600"))
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for range 5 {
+			_, failed := s.Restart(t.Context(), v.ID)
+			err = errors.Join(err, failed)
+		}
+		done <- err
+	}()
+	var seen *sig.App
+	for over := false; !over; time.Sleep(time.Millisecond) {
+		select {
+		case err := <-done:
+			if over = true; err != nil {
+				t.Error(err)
+			}
+		default:
+		}
+		if got := row(t, s, v.ID); got.State == sig.Exited || got.State == sig.Failed {
+			seen = &got
+		}
+	}
+	if seen != nil {
+		t.Errorf("%+v", *seen)
+	}
+	// One that cannot be started again is.
+	r := shell("exec sleep 600")
+	r.EnvFiles = []string{filepath.Join(t.TempDir(), "env")}
+	if err := os.WriteFile(r.EnvFiles[0], nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v = launch(t, s, r)
+	if err := os.Remove(r.EnvFiles[0]); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // running, and down
+		if _, err := s.Restart(t.Context(), v.ID); err == nil {
+			t.Error("it was restarted")
+		}
+		if got := row(t, s, v.ID); got.State != sig.Exited {
+			t.Errorf("%+v", got)
+		}
 	}
 }
 
@@ -142,8 +201,15 @@ func TestLockOfTheDead(t *testing.T) {
 	s.Close()
 	f := hold(os.Getpid())
 	defer f.Close()
-	began := time.Now()
-	if _, err := New(Config{Dir: dir}); !errors.Is(err, ErrLocked) || time.Since(began) > parting {
-		t.Errorf("%v after %v", err, time.Since(began))
+	fastest := parting
+	for range 3 { // the machine may stand still in one of them
+		began := time.Now()
+		if _, err := New(Config{Dir: dir}); !errors.Is(err, ErrLocked) {
+			t.Error(err)
+		}
+		fastest = min(fastest, time.Since(began))
+	}
+	if fastest >= parting {
+		t.Errorf("the lock of one that lives was waited for: %v", fastest)
 	}
 }

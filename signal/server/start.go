@@ -426,6 +426,9 @@ func (s *Server) ended(a *app, r *run, e process.Exit) {
 	if next, waits := s.afterLocked(a, r, e, wanted || byOthers || a.down); waits {
 		state = next
 	}
+	if r.followed {
+		state = signal.Waiting
+	}
 	a.setState(state)
 	s.pruneLocked()
 	v := a.view()

@@ -43,6 +43,7 @@ func TestManyStarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	reapAll(t)
 	const hands = 8
 	s := serve(t, func(c *Config) { c.Limits.History = 5 })
 	many := func(n int) {

@@ -36,17 +36,41 @@ func (s *Server) Restart(ctx context.Context, id signal.ID) (signal.App, error) 
 		return signal.App{}, err
 	}
 	return wait(ctx, s, a, func(ctx context.Context) (signal.App, error) {
-		s.stay(a)
-		s.want(ctx, a, process.Again)
-		v, err := s.relaunch(ctx, a)
+		stays := s.comesAgain(a)
+		noted := s.want(ctx, a, process.Again)
+		v, err := s.relaunch(ctx, a, noted)
 		if err != nil {
+			stays()
 			s.want(ctx, a, process.Up)
 		}
 		return v, err
 	})
 }
 
-func (s *Server) relaunch(ctx context.Context, a *app) (signal.App, error) {
+// comesAgain takes back a start that is due, and has the table say, from the end of this run to the beginning of the
+// next, that the app waits: whoever starts what does not run leaves it alone. stays is for when there is no next run.
+func (s *Server) comesAgain(a *app) (stays func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.stayLocked()
+	r, was := a.run, signal.Exited
+	r.followed = true
+	if !r.alive() {
+		was = a.state
+		a.setState(signal.Waiting)
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		r.followed = false
+		if a.run == r && !r.alive() {
+			a.setState(was)
+		}
+	}
+}
+
+// relaunch stops and starts; noted: a daemon that comes after this one knows that it was to be started again.
+func (s *Server) relaunch(ctx context.Context, a *app, noted bool) (signal.App, error) {
 	rep, err := s.climb(ctx, a, s.ladder(a))
 	if err != nil {
 		return signal.App{}, err
@@ -62,6 +86,9 @@ func (s *Server) relaunch(ctx context.Context, a *app) (signal.App, error) {
 	case <-ctx.Done():
 	case <-s.over:
 	}
+	if !noted {
+		s.want(ctx, a, process.Again)
+	}
 	return s.launch(a)
 }
 
@@ -75,8 +102,12 @@ func (s *Server) stop(ctx context.Context, id signal.ID, ladder func(*app) proce
 		a.down, a.again = true, false // first: it may end by itself meanwhile, and its policy is not to start it again
 		s.mu.Unlock()
 		s.stay(a)
-		s.want(ctx, a, process.Down)
-		return s.climb(ctx, a, ladder(a))
+		noted := s.want(ctx, a, process.Down)
+		rep, err := s.climb(ctx, a, ladder(a))
+		if !noted && err == nil && len(rep.Survivors) == 0 { // its keeper, which was slow, is ending or has
+			s.want(ctx, a, process.Down)
+		}
+		return rep, err
 	})
 }
 
@@ -172,13 +203,15 @@ func (s *Server) climb(ctx context.Context, a *app, l process.Ladder) (signal.St
 // wantTime is how long a keeper may take to note what was asked for.
 const wantTime = 2 * time.Second
 
-// want notes which state was asked for, for the daemon after this one.
-func (s *Server) want(ctx context.Context, a *app, w process.Want) {
+// want notes which state was asked for, for the daemon after this one; false when the keeper did not.
+func (s *Server) want(ctx context.Context, a *app, w process.Want) bool {
 	ctx, cancel := context.WithTimeout(ctx, wantTime)
 	defer cancel()
 	if err := a.run.proc.SetWant(ctx, w); err != nil {
 		s.log.Warn("not noted what was asked for", "app", a.request().App, "id", a.id, "err", err)
+		return false
 	}
+	return true
 }
 
 var rungs = [...]signal.Rung{
@@ -232,8 +265,8 @@ func (s *Server) askShutdown(ctx context.Context, a *app, r *run, limit time.Dur
 
 const (
 	// returnTime is how long a stop waits for an adopted app to register again: the pauses
-	// between the attempts of an app grow to as much.
-	returnTime = 5 * time.Second
+	// between the attempts of an app grow to five seconds and a fifth more.
+	returnTime = 8 * time.Second
 	// lateTime is how long after its adoption an app is still waited for.
 	lateTime = time.Minute
 )

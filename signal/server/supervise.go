@@ -266,6 +266,10 @@ func (s *Server) launchFailed(a *app, err error) {
 func (s *Server) stay(a *app) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return a.stayLocked()
+}
+
+func (a *app) stayLocked() bool {
 	a.restarterLocked().Stopped()
 	if !a.keep.cancelLocked() {
 		return false

@@ -96,7 +96,7 @@ func TestStopDuringThePause(t *testing.T) {
 func TestReadyByProbe(t *testing.T) {
 	s := serve(t, nil)
 	r := shell("sleep 0.2; echo now serving; sleep 100")
-	r.Ready = &sig.Probe{Log: "now serv", Interval: sig.Duration(50 * time.Millisecond)}
+	r.Ready = &sig.Probe{Log: "now serv", Interval: sig.Duration(50 * time.Millisecond), Within: sig.Duration(slack)}
 	v := launch(t, s, r)
 	if v.State != sig.Starting {
 		t.Errorf("just started: %s", v.State)
@@ -122,7 +122,7 @@ func TestUnhealthyIsStartedAgain(t *testing.T) {
 	s := serve(t, nil)
 	mark := filepath.Join(t.TempDir(), "well")
 	r := kept(sig.RestartOnFailure, `touch "$0"; sleep 100`, mark)
-	r.Health = &sig.Probe{Command: []string{"/usr/bin/test", "-e", mark}, Interval: sig.Duration(50 * time.Millisecond), Threshold: 2}
+	r.Health = &sig.Probe{Command: []string{"/usr/bin/test", "-e", mark}, Interval: sig.Duration(50 * time.Millisecond), Timeout: sig.Duration(slack), Threshold: 2}
 	v := launch(t, s, r)
 	ctx, cancel := context.WithTimeout(context.Background(), slack)
 	defer cancel()
@@ -159,13 +159,17 @@ func TestAwaitConditions(t *testing.T) {
 
 func TestSetPolicyCountsAtOnce(t *testing.T) {
 	s := serve(t, nil)
-	v := launch(t, s, shell("sleep 0.3; exit 1"))
+	goFile := filepath.Join(t.TempDir(), "go")
+	v := launch(t, s, shell(`while test ! -e "$0"; do sleep 0.01; done; exit 1`, goFile))
 	r, err := s.Request(context.Background(), v.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Policy = kept(sig.RestartOnFailure, "").Policy
 	if err := s.SetPolicy(context.Background(), v.ID, r); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(goFile, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "a restart", func() bool { return row(t, s, v.ID).Restarts > 0 })

@@ -40,8 +40,13 @@ func TestBrokenStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			d = startDaemon(t, dir)
-			list, err := d.List(t.Context())
-			if err != nil || len(list) == 0 || list[0].ID != v.ID || list[0].Pid != v.Pid || list[0].State == sig.Unverified {
+			var list []sig.App
+			var err error
+			eventually(t, name+" "+how+": the keepers have answered", func() bool {
+				list, err = d.List(t.Context())
+				return err != nil || len(list) == 0 || list[0].State != sig.Unverified
+			})
+			if err != nil || len(list) == 0 || list[0].ID != v.ID || list[0].Pid != v.Pid {
 				t.Fatalf("%s %s: %+v, %v", name, how, list, err)
 			}
 			next := started(t, d, shell("exit 0"))
@@ -173,6 +178,9 @@ func TestPidReuse(t *testing.T) {
 		cmd := exec.Command("unshare", "--pid", "--fork", "--mount", "--mount-proc", exe, "-test.run", "^TestPidReuse$", "-test.v")
 		cmd.Env = append(os.Environ(), "PID_NAMESPACE=1")
 		out, err := cmd.CombinedOutput()
+		if err == nil && bytes.Contains(out, []byte("--- SKIP")) {
+			t.Skipf("%s", out)
+		}
 		if err != nil || !bytes.Contains(out, []byte("--- PASS")) {
 			t.Errorf("%v\n%s", err, out)
 		}
