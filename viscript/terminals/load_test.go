@@ -98,6 +98,30 @@ func TestSlowWindowDelaysNobody(t *testing.T) {
 	}
 }
 
+// TestKeysStayBehindAPaste pastes more than a pseudo terminal holds into a program that does not read yet, and types.
+func TestKeysStayBehindAPaste(t *testing.T) {
+	b := newBench(t, Config{})
+	v := b.look(signal.WindowParams{}, signal.WindowHandler{})
+	now := filepath.Join(t.TempDir(), "now")
+	const size = 300_000
+	script := fmt.Sprintf(`stty raw -echo; echo begun; while ! [ -e "$0" ]; do sleep 0.02; done; head -c %d | tail -c 5; read x`, size+2)
+	busy := b.open(signal.TermNew{Args: []string{"sh", "-c", script, now}})
+	other := b.open(signal.TermNew{})
+	v.until("both", func() bool { return len(v.terms) == 2 })
+	v.watch(busy)
+	v.watch(other)
+	v.sees(busy, "begun")
+	v.Char(busy, '(')
+	v.Paste(busy, strings.Repeat("p", size))
+	v.Char(busy, ')')
+	v.Input(other, []byte("meanwhile")) // nobody waits for the program
+	v.sees(other, "meanwhile")
+	if err := os.WriteFile(now, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v.sees(busy, "pppp)")
+}
+
 func TestResizeStorm(t *testing.T) {
 	b := newBench(t, Config{})
 	v := b.look(signal.WindowParams{}, signal.WindowHandler{})
