@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -157,6 +158,7 @@ func (m *model) begin() {
 		return nil
 	})
 	m.highest = modelApps
+	m.settle("the crash loop has begun", func() error { _, err := os.Stat(m.path("starts")); return err })
 }
 
 // round has hands ask for this and that, kills the daemon meanwhile, starts another, and compares.
@@ -308,23 +310,25 @@ func (m *model) compare() error {
 
 // end stops all, one by one as a person would, and looks for what is left.
 func (m *model) end() {
-	ctx, cancel := within(m.t.Context())
-	defer cancel()
 	for _, s := range m.subjects {
 		if s.pid == 0 {
+			ctx, cancel := within(m.t.Context())
 			if _, err := m.Restart(ctx, s.id); err != nil {
 				m.t.Errorf("restarting %+v: %v", *s, err)
 			}
+			cancel()
 		}
 	}
 	m.settle("all run again", func() error { _, err := m.agree(); return err })
-	time.Sleep(200 * time.Millisecond) // a shell sets its trap first
 	for _, s := range m.subjects {
-		rep, err := m.Stop(ctx, s.id)
 		want := signal.RungTerm
 		if s.name == "deaf" || s.name == "forks" {
 			want = signal.RungKill
+			m.settle(s.name+" has set its trap", func() error { return m.ignoresTerm(s.id) })
 		}
+		ctx, cancel := within(m.t.Context())
+		rep, err := m.Stop(ctx, s.id)
+		cancel()
 		if err != nil || len(rep.Survivors) > 0 || rep.Rung != want && !s.free {
 			m.t.Errorf("stopping %+v: %+v, %v", *s, rep, err)
 		}
@@ -344,4 +348,20 @@ func (m *model) end() {
 			m.t.Errorf("left in the state folder: %s, %v", f, err)
 		}
 	}
+}
+
+// ignoresTerm wants a process of an app that ignores SIGTERM (proc(5), SigIgn of status).
+func (m *model) ignoresTerm(id signal.ID) error {
+	for pid, p := range m.processes() {
+		if p.id != id || p.keeper {
+			continue
+		}
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		_, after, _ := strings.Cut(string(text), "\nSigIgn:")
+		line, _, _ := strings.Cut(after, "\n")
+		if ignored, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64); err == nil && ignored&(1<<(syscall.SIGTERM-1)) != 0 {
+			return nil
+		}
+	}
+	return errors.New("none of its processes ignores SIGTERM")
 }
