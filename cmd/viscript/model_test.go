@@ -308,11 +308,28 @@ func (m *model) compare() error {
 	return nil
 }
 
+// isDeaf is nil once a process of the app ignores SIGTERM.
+func (m *model) isDeaf(id signal.ID) error {
+	for pid, p := range m.processes() {
+		if p.id != id || p.keeper {
+			continue
+		}
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		for line := range strings.Lines(string(status)) {
+			set, ok := strings.CutPrefix(line, "SigIgn:")
+			if mask, err := strconv.ParseUint(strings.TrimSpace(set), 16, 64); ok && err == nil && mask>>(syscall.SIGTERM-1)&1 == 1 {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("no process of app %d ignores SIGTERM", id)
+}
+
 // end stops all, one by one as a person would, and looks for what is left.
 func (m *model) end() {
 	for _, s := range m.subjects {
 		if s.pid == 0 {
-			ctx, cancel := within(m.t.Context())
+			ctx, cancel := within(m.t.Context()) // each: there may be hundreds
 			if _, err := m.Restart(ctx, s.id); err != nil {
 				m.t.Errorf("restarting %+v: %v", *s, err)
 			}
@@ -324,7 +341,7 @@ func (m *model) end() {
 		want := signal.RungTerm
 		if s.name == "deaf" || s.name == "forks" {
 			want = signal.RungKill
-			m.settle(s.name+" has set its trap", func() error { return m.ignoresTerm(s.id) })
+			m.settle(s.name+" has set its trap", func() error { return m.isDeaf(s.id) })
 		}
 		ctx, cancel := within(m.t.Context())
 		rep, err := m.Stop(ctx, s.id)
@@ -348,20 +365,4 @@ func (m *model) end() {
 			m.t.Errorf("left in the state folder: %s, %v", f, err)
 		}
 	}
-}
-
-// ignoresTerm wants a process of an app that ignores SIGTERM (proc(5), SigIgn of status).
-func (m *model) ignoresTerm(id signal.ID) error {
-	for pid, p := range m.processes() {
-		if p.id != id || p.keeper {
-			continue
-		}
-		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		_, after, _ := strings.Cut(string(text), "\nSigIgn:")
-		line, _, _ := strings.Cut(after, "\n")
-		if ignored, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64); err == nil && ignored&(1<<(syscall.SIGTERM-1)) != 0 {
-			return nil
-		}
-	}
-	return errors.New("none of its processes ignores SIGTERM")
 }

@@ -281,7 +281,7 @@ func (s *site) agree() (map[signal.ID]signal.App, error) {
 
 // script is the entry of a configuration for a shell script.
 func script(name, text string, more map[string]any) map[string]any {
-	app := map[string]any{"path": "/bin/sh", "default_args": []string{"-c", text, mainWord + name}, "daemon": true, "stop_timeout": "1m"}
+	app := map[string]any{"path": "/bin/sh", "default_args": []string{"-c", text, mainWord + name}, "daemon": true, "stop_timeout": patience.String()}
 	for k, v := range more {
 		app[k] = v
 	}
