@@ -111,14 +111,41 @@ func (s *seat) sees(want string) {
 	}
 }
 
+// asksFor types the same again and again until text appears.
+func (s *seat) asksFor(keys, want string) {
+	s.Helper()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(patience); !strings.Contains(s.seen.String(), want); {
+		s.types(keys)
+		for waiting := true; waiting; {
+			select {
+			case p, ok := <-s.screen:
+				if s.seen.Write(p); !ok {
+					s.Fatalf("it ended before %q; at last %q", want, &s.seen)
+				}
+			case <-again.C:
+				waiting = false
+			}
+		}
+		if time.Now().After(end) {
+			s.Fatalf("%q does not appear; at last %q", want, &s.seen)
+		}
+	}
+}
+
 // leaves waits for the end of the program.
 func (s *seat) leaves(code int) {
 	s.Helper()
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.cmd.Wait() }()
+	screen := s.screen
 	for late := time.After(patience); ; {
 		select {
-		case <-s.screen: // so that it is not held up
+		case _, ok := <-screen: // so that it is not held up
+			if !ok {
+				screen = nil
+			}
 			continue
 		case <-done:
 		case <-late:
@@ -151,22 +178,7 @@ func TestAttachFromAnyTerminal(t *testing.T) {
 	one.types("hello\r")
 	one.sees("got hello")
 	one.resize(91, 33)
-	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) { // the size travels beside the keys
-		one.types("size\r")
-		one.sees("size")
-		time.Sleep(50 * time.Millisecond)
-		select {
-		case p := <-one.screen:
-			one.seen.Write(p)
-		default:
-		}
-		if strings.Contains(one.seen.String(), "33 91") {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the size does not arrive: %q", &one.seen)
-		}
-	}
+	one.asksFor("size\r", "33 91") // the size travels beside the keys
 
 	two := sit(t, "attach", "--state", state, "1") // a second viewer, with all that was printed
 	two.sees("got hello")

@@ -19,7 +19,7 @@ import (
 // capture is a tcpdump of loopback.
 type capture struct {
 	cmd  *exec.Cmd
-	out  bytes.Buffer // pcap; complete after stop
+	out  lockedBuffer // pcap
 	errs lockedBuffer
 }
 
@@ -39,6 +39,12 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+func (l *lockedBuffer) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Len()
 }
 
 // startCapture captures whole packets from and to TCP ports.
@@ -65,15 +71,17 @@ func startCapture(t *testing.T, ports ...string) *capture {
 	return c
 }
 
-// stop returns what was captured.
-func (c *capture) stop(t *testing.T) []byte {
+// stop returns what was captured, once that is enough: packets are in the kernel's buffer first, where tcpdump leaves them when it is
+// interrupted.
+func (c *capture) stop(t *testing.T, enough func() error) string {
 	t.Helper()
-	time.Sleep(300 * time.Millisecond) // for the kernel's buffer
+	eventuallyTrue(t, "tcpdump has told what was captured", enough)
+	time.Sleep(300 * time.Millisecond) // for what came last
 	_ = c.cmd.Process.Signal(os.Interrupt)
 	if err := c.cmd.Wait(); err != nil {
 		t.Errorf("tcpdump: %v: %s", err, c.errs.String())
 	}
-	return c.out.Bytes()
+	return c.out.String()
 }
 
 // testCapture looks for the text of a transfer on the wires of the mesh, and finds it on the web server's.
@@ -103,19 +111,28 @@ func testCapture(t *testing.T, d *demo) {
 	if [sha256.Size]byte(h.Sum(nil)) != sha256.Sum256(text.Bytes()) {
 		t.Error("the text did not arrive as it was")
 	}
-	seen, control := mesh.stop(t), plain.stop(t)
-	if len(seen) < text.Len()*3/2 { // more than one link alone; tcpdump may miss some
-		t.Errorf("only %d bytes were captured of two links that carried %d each", len(seen), text.Len())
-	}
-	for _, secret := range []string{
+	secrets := []string{
 		"A line that anybody", "would recognise", "number 0", "a-recognisable-path", "a-recognisable-browser",
 		"HTTP/1.1", "127.0.0.1:" + webPort,
-	} {
-		if bytes.Contains(seen, []byte(secret)) {
+	}
+	seen := mesh.stop(t, func() error {
+		if n := mesh.out.Len(); n < text.Len()*3/2 { // more than one link alone; tcpdump may miss some
+			return fmt.Errorf("only %d bytes were captured of two links that carried %d each", n, text.Len())
+		}
+		return nil
+	})
+	for _, secret := range secrets {
+		if strings.Contains(seen, secret) {
 			t.Errorf("%q can be read on the links", secret)
 		}
-		if !bytes.Contains(control, []byte(secret)) {
-			t.Errorf("%q was not found where it certainly was: this check sees nothing", secret)
-		}
 	}
+	plain.stop(t, func() error {
+		told := plain.out.String()
+		for _, secret := range secrets {
+			if !strings.Contains(told, secret) {
+				return fmt.Errorf("%q was not found where it certainly was: this check sees nothing", secret)
+			}
+		}
+		return nil
+	})
 }

@@ -123,7 +123,7 @@ func (d *demo) configure(t *testing.T) {
 	// The test is to see the end of everything; without the setting the apps go on without their daemon.
 	text = bytes.Replace(text, []byte("runHeadless: false"), []byte("runHeadless: false\n  stopAllOnExit: true"), 1)
 	path := filepath.Join(d.dir, "config.yaml")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
+	if err := os.WriteFile(path, unhurried(t, text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if d.config, err = loadConfig(path); err != nil {
@@ -131,16 +131,36 @@ func (d *demo) configure(t *testing.T) {
 	}
 }
 
-// freePorts finds n loopback ports below those that the kernel gives to outgoing connections.
+// unhurried gives every app of the shipped configuration minutes to become ready and to end, where it says nothing itself: on a
+// loaded machine the 15 and 5 seconds that it has otherwise may be over before it was given a processor.
+func unhurried(t *testing.T, config []byte) []byte {
+	t.Helper()
+	const app = "    daemon: true\n" // each has that line
+	if n := bytes.Count(config, []byte(app)); n < 10 {
+		t.Fatalf("config.yaml: %d apps with daemon: true", n)
+	}
+	return bytes.ReplaceAll(config, []byte(app), []byte(app+"    stop_timeout: 1m\n    ready: { signal: true, within: 3m }\n"))
+}
+
+// freePorts finds n loopback ports below those that the kernel gives to outgoing connections. Until the test ends no other test that
+// asks here, in whatever process, gets one of them.
 func freePorts(t *testing.T, n int) (ports []string) {
 	t.Helper()
 	for range 10000 {
 		p := fmt.Sprint(22000 + rand.IntN(10000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+p); err == nil {
-			defer l.Close()
-			if ports = append(ports, p); len(ports) == n {
-				return ports
-			}
+		ours, err := net.Listen("unix", "@viscript-test-port-"+p)
+		if err != nil {
+			continue
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:"+p)
+		if err != nil {
+			ours.Close()
+			continue
+		}
+		defer l.Close()
+		t.Cleanup(func() { ours.Close() })
+		if ports = append(ports, p); len(ports) == n {
+			return ports
 		}
 	}
 	t.Fatal("no free ports")
@@ -293,11 +313,17 @@ func (d *demo) stop(t *testing.T) {
 		_ = d.daemon.Process.Kill()
 	}
 	for _, a := range apps {
-		if a.Ended == nil && syscall.Kill(a.Pid, 0) == nil {
+		if a.Ended == nil && d.runs(a.Pid) {
 			t.Errorf("app %d (%s) outlived the daemon", a.ID, a.Command)
 		}
 	}
 	d.inspectLogs(t)
+}
+
+// runs reports whether a process is one of this demo's; by now its number may be another's.
+func (d *demo) runs(pid int) bool {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && bytes.Contains(env, []byte(envState+"="+d.state+"\x00"))
 }
 
 // inspectLogs looks for what no run may leave behind, and shows everything after a failure.

@@ -3,12 +3,13 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func TestDemoVPN(t *testing.T) {
 		t.Skip("network namespaces need root")
 	}
 	dir := t.TempDir()
-	prefix := fmt.Sprintf("vd%04x", rand.IntN(1<<16)) // another demo may run on this machine
+	prefix := freePrefix(t)
 	config, err := os.ReadFile("../../config.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +33,7 @@ func TestDemoVPN(t *testing.T) {
 	program := filepath.Join(dir, "bin", "viscript")
 	for _, err := range []error{
 		os.MkdirAll(filepath.Dir(program), 0o755), os.Symlink(self, program),
-		os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(strings.ReplaceAll(string(config), "vsdemo", prefix)), 0o644),
+		os.WriteFile(filepath.Join(dir, "config.yaml"), bytes.ReplaceAll(unhurried(t, config), []byte("vsdemo"), []byte(prefix)), 0o644),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -81,4 +82,23 @@ func TestDemoVPN(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// freePrefix is what the names of network namespaces may begin with: no other has such names, and until the test ends no other test
+// that asks here gets the same.
+func freePrefix(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		prefix := fmt.Sprintf("vd%04x", rand.IntN(1<<16))
+		ours, err := net.Listen("unix", "@viscript-test-"+prefix)
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { ours.Close() })
+		if there, err := filepath.Glob("/run/netns/" + prefix + "*"); err == nil && len(there) == 0 {
+			return prefix
+		}
+	}
+	t.Fatal("no free names for namespaces")
+	return ""
 }

@@ -10,8 +10,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -20,11 +22,11 @@ import (
 const diamondShape = "201326592:6:6000000"
 
 // Times of one cut, and what a transfer may stand still: two seconds of detection and switching, with
-// slack for a loaded machine.
+// slack for a loaded machine, on which any of the processes may stand still for seconds.
 const (
 	cutFor   = 2500 * time.Millisecond
-	healFor  = 2500 * time.Millisecond
-	maxStall = 10 * time.Second
+	healFor  = 2500 * time.Millisecond // at least, and until all links are there again
+	maxStall = 30 * time.Second
 )
 
 // TestDiamond downloads and uploads by curl between two nodes with two relays between them, which
@@ -41,9 +43,15 @@ func TestDiamond(t *testing.T) {
 	f := newField(t, "a", "x", "y", "b")
 	f.mesh()
 	down, up := make(chan transfer, 1), make(chan transfer, 1)
-	go func() { down <- f.download(size, rate) }()
-	go func() { up <- f.upload(size, rate) }()
-	time.Sleep(time.Second)
+	var downloaded, uploaded atomic.Int64
+	go func() { down <- f.download(size, rate, &downloaded) }()
+	go func() { up <- f.upload(size, rate, &uploaded) }()
+	eventuallyTrue(t, "both transfers are under way", func() error {
+		if d, u := downloaded.Load(), uploaded.Load(); min(d, u) < min(size, 1<<20) {
+			return fmt.Errorf("%d bytes have come, %d were sent", d, u)
+		}
+		return nil
+	})
 	for i := range cuts {
 		relay := []string{"x", "y"}[i%2]
 		began := time.Now()
@@ -52,6 +60,14 @@ func TestDiamond(t *testing.T) {
 		f.mend(relay, i)
 		t.Logf("cut %2d: %s, for %s", i+1, what, time.Since(began).Round(time.Millisecond))
 		time.Sleep(healFor)
+		for _, host := range []string{"a", "b"} { // or the next cut would take the only way
+			eventuallyTrue(t, host+" has both its links", func() error {
+				if n := f.linksOf(host); n != 2 {
+					return fmt.Errorf("it has %d", n)
+				}
+				return nil
+			})
+		}
 	}
 	for name, c := range map[string]chan transfer{"download": down, "upload": up} {
 		select {
@@ -185,6 +201,28 @@ func (f *field) mend(relay string, i int) {
 	}
 }
 
+// linkLine is what a node logs of its links.
+var linkLine = regexp.MustCompile(`msg="link (up|down)".* peer=(\S+)`)
+
+// linksOf counts the links of a host's node, by its log.
+func (f *field) linksOf(host string) (n int) {
+	f.t.Helper()
+	text, err := os.ReadFile(f.roles["node-"+host].out)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	state := map[string]string{}
+	for _, m := range linkLine.FindAllStringSubmatch(string(text), -1) {
+		state[m[2]] = m[1]
+	}
+	for _, s := range state {
+		if s == "up" {
+			n++
+		}
+	}
+	return n
+}
+
 // transfer is how a transfer went.
 type transfer struct {
 	err    error
@@ -204,7 +242,8 @@ func (r *transfer) stall(d time.Duration) {
 	r.stalls = r.stalls[:min(len(r.stalls), 5)]
 }
 
-func (f *field) download(size int64, rate float64) (r transfer) {
+// download counts what has come in moved, too.
+func (f *field) download(size int64, rate float64, moved ...*atomic.Int64) (r transfer) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	cmd := f.curl(ctx, "-N", fmt.Sprintf("http://%s/bytes/%d", fieldPage, size))
@@ -228,6 +267,9 @@ func (f *field) download(size int64, rate float64) (r transfer) {
 			break
 		}
 		got += int64(n)
+		for _, m := range moved {
+			m.Store(got)
+		}
 		pace(began, got, rate)
 	}
 	if err := cmd.Wait(); err != nil {
@@ -243,7 +285,7 @@ func pace(began time.Time, n int64, rate float64) {
 }
 
 // upload feeds curl and sees how long it does not take more.
-func (f *field) upload(size int64, rate float64) (r transfer) {
+func (f *field) upload(size int64, rate float64, moved *atomic.Int64) (r transfer) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 	cmd := f.curl(ctx, "-T", "-", "http://"+fieldPage+"/sha256")
@@ -269,6 +311,7 @@ func (f *field) upload(size int64, rate float64) (r transfer) {
 		}
 		r.stall(time.Since(before))
 		sent += int64(n)
+		moved.Store(sent)
 		pace(began, sent, rate)
 	}
 	in.Close()

@@ -66,7 +66,7 @@ func TestManual(t *testing.T) {
 	}
 	if _, err := exec.LookPath("man"); err == nil {
 		cmd := exec.Command("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", "-")
-		cmd.Stdin = strings.NewReader(text)
+		cmd.Stdin, cmd.Env = strings.NewReader(text), append(os.Environ(), "MANWIDTH=80", "LC_ALL=C") // wide enough for every word
 		var errs bytes.Buffer
 		cmd.Stderr = &errs
 		if err := cmd.Run(); err == nil && strings.Contains(errs.String(), "warning") {

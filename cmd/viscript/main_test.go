@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -47,10 +48,11 @@ func speaker() {
 		},
 	}
 	ctx := signal.Attach(context.Background(), signal.Options{
-		Name: "speaker", Commands: []signal.Command{greet},
+		Name: "speaker", Commands: []signal.Command{greet}, NotReady: true, // until it has said what it does
 		OnShutdown: func(context.Context) error { fmt.Println("cleaned up"); return nil },
 	})
 	signal.FromContext(ctx).Status("try: speaking to me")
+	signal.FromContext(ctx).Ready()
 	<-ctx.Done()
 	signal.FromContext(ctx).Wait()
 }
@@ -66,21 +68,23 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "takeport": takePort, "eventually": eventually,
+			"await": await, "takeport": takePort, "eventually": eventually, "matches": matches,
 		},
 	})
 }
 
-// patience is how long a script waits for what happens at once on an idle machine.
-const patience = 30 * time.Second
+// patience is how long a test waits for what happens at once on an idle machine.
+const patience = time.Minute
 
 // await STATE waits until a daemon serves the state folder.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: await STATE")
 	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if _, err := signal.DialOperator(context.Background(), socketPath(args[0])); err == nil {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
+		if _, err := signal.DialOperator(ctx, socketPath(args[0])); err == nil {
 			return
 		}
 	}
@@ -98,21 +102,39 @@ func takePort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], l.Addr().String())
 }
 
-// eventually TEXT COMMAND... runs a command until its output holds TEXT.
+// eventually TEXT COMMAND... runs a command until it succeeds and its output holds TEXT.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: eventually TEXT COMMAND...")
 	}
+	until(ts, args[1:], args[0], func(out string) bool { return strings.Contains(out, args[0]) })
+}
+
+// matches REGEXP COMMAND... is eventually for output of which REGEXP matches a part, "^" and "$" those of its lines. It is for
+// questions that the daemon gives a second or two to be answered in, which a loaded machine may not have.
+func matches(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: matches REGEXP COMMAND...")
+	}
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	until(ts, args[1:], args[0], re.MatchString)
+}
+
+// until runs a command until it succeeds and says what is wanted.
+func until(ts *testscript.TestScript, args []string, what string, wanted func(out string) bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	var out []byte
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for ; ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
 		// Not ts.Exec, which would log every try.
-		cmd := exec.Command("sh", append([]string{"-c", `exec "$@"`, "sh"}, args[1:]...)...)
+		cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", `exec "$@"`, "sh"}, args...)...)
 		cmd.Dir = ts.MkAbs(".")
 		cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "GORACE=" + ts.Getenv("GORACE")}
 		var err error
-		if out, err = cmd.CombinedOutput(); err == nil && strings.Contains(string(out), args[0]) {
+		if out, err = cmd.CombinedOutput(); err == nil && wanted(string(out)) {
 			return
 		}
 	}
-	ts.Fatalf("%q never says %q, at last:\n%s", args[1:], args[0], out)
+	ts.Fatalf("%q never says %q, at last:\n%s", args, what, out)
 }

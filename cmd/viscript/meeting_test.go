@@ -25,19 +25,27 @@ func testMeeting(t *testing.T, d *demo) {
 	var homes []struct {
 		Messenger, State, Observed, Key string
 	}
-	d.json(t, &homes, "tell", node0, "messengers")
-	if len(homes) != 1 || homes[0].State != "up" || !strings.HasSuffix(homes[0].Messenger, ":"+d.ports["21002"]) || !strings.HasPrefix(homes[0].Observed, "127.0.0.1:") || homes[0].Key == "" {
-		t.Errorf("messengers of node0: %+v", homes)
-	}
+	eventuallyTrue(t, "node0 knows that it is at the messenger", func() error { // which knew it before
+		homes = nil
+		d.json(t, &homes, "tell", node0, "messengers")
+		if len(homes) != 1 || homes[0].State != "up" || !strings.HasSuffix(homes[0].Messenger, ":"+d.ports["21002"]) || !strings.HasPrefix(homes[0].Observed, "127.0.0.1:") || homes[0].Key == "" {
+			return fmt.Errorf("%+v", homes)
+		}
+		return nil
+	})
 	var records []struct {
 		Addrs, Messengers, Services []string
 		Key                         string
 	}
 	for _, c := range clients {
-		d.json(t, &records, "tell", node0, "find", c.Key)
-		if len(records) != 1 || records[0].Key != c.Key || len(records[0].Messengers) != 1 || len(records[0].Addrs) != 0 { // CONNECT is false
-			t.Errorf("find %s: %+v", c.Key, records)
-		}
+		eventuallyTrue(t, "the record of "+c.Key, func() error {
+			records = nil
+			d.json(t, &records, "tell", node0, "find", c.Key)
+			if len(records) != 1 || records[0].Key != c.Key || len(records[0].Messengers) != 1 || len(records[0].Addrs) != 0 { // CONNECT is false
+				return fmt.Errorf("%+v", records)
+			}
+			return nil
+		})
 	}
 	var exits []struct{ Name, Type string }
 	eventuallyTrue(t, "who offers an exit", func() error {
@@ -47,15 +55,15 @@ func testMeeting(t *testing.T, d *demo) {
 		}
 		return nil
 	})
-	d.json(t, &records, "tell", messenger, "records")
-	if len(records) != 4 {
-		t.Errorf("%d records, want those of three nodes and the messenger", len(records))
-	}
-	var traffic struct{ Clients, Records int }
-	d.json(t, &traffic, "tell", messenger, "traffic")
-	if traffic.Clients != 3 || traffic.Records != 4 {
-		t.Errorf("traffic: %+v", traffic)
-	}
+	eventuallyTrue(t, "the messenger has the records of three nodes and its own", func() error {
+		d.json(t, &records, "tell", messenger, "records")
+		var traffic struct{ Clients, Records int }
+		d.json(t, &traffic, "tell", messenger, "traffic")
+		if len(records) != 4 || traffic.Clients != 3 || traffic.Records != 4 {
+			return fmt.Errorf("%d records, traffic %+v", len(records), traffic)
+		}
+		return nil
+	})
 	if out, errs, code := d.exec("tell", node0, "find", homes[0].Key[:64]+"00"); code == exitOK {
 		t.Errorf("find of what is no key answers %s%s", out, errs)
 	}

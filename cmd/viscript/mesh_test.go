@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func TestMesh(t *testing.T) {
 
 // curl runs curl without the proxies of the environment.
 func (d *demo) curl(stdout io.Writer, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*patience) // of 256 MB, where others have most of the processors
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "curl", append([]string{"-q", "-sS", "--fail"}, args...)...)
 	cmd.Env = cleanEnv()
@@ -89,7 +90,7 @@ func (d *demo) page(path string) string { return "http://" + d.addr(pagePort) + 
 func (d *demo) works() error {
 	const n = 100_000
 	h := sha256.New()
-	if err := d.curl(h, d.proxied("--max-time", "15", d.page(fmt.Sprint("/bytes/", n)))...); err != nil {
+	if err := d.curl(h, d.proxied("--max-time", "60", d.page(fmt.Sprint("/bytes/", n)))...); err != nil {
 		return err
 	}
 	return sameSum(h, n)
@@ -127,9 +128,12 @@ func (zeros) Read(p []byte) (int, error) {
 
 func testUp(t *testing.T, d *demo) {
 	for _, name := range members {
-		if !regexp.MustCompile(`(?m)^` + name + ` +ID \d+ +ready +after `).MatchString(d.said(t)) {
-			t.Errorf("the daemon does not say that %s is ready", name)
-		}
+		eventuallyTrue(t, "the daemon says that "+name+" is ready", func() error { // a moment after it knows
+			if !regexp.MustCompile(`(?m)^` + name + ` +ID \d+ +ready +after `).MatchString(d.said(t)) {
+				return fmt.Errorf("it says:\n%s", d.said(t))
+			}
+			return nil
+		})
 	}
 	line := ""
 	eventuallyTrue(t, "the daemon names a line to try", func() error {
@@ -176,10 +180,21 @@ func testConsole(t *testing.T, d *demo) {
 		t.Errorf("la -f says\n%s", out)
 	}
 	var row map[string]json.RawMessage
-	d.json(t, &row, "ping", id)
-	wantFields(t, "ping", row, "id", "rtt_ms")
-	clear(row)
-	d.json(t, &row, "ru", id)
+	eventuallyTrue(t, "it answers ping and ru", func() error { // each within two seconds, in which it may not have been given a processor
+		out, errs, code := d.exec("--json", "ping", id)
+		if code != exitOK {
+			return fmt.Errorf("ping: %s", errs)
+		}
+		if err := json.Unmarshal([]byte(out), &row); err != nil {
+			return err
+		}
+		wantFields(t, "ping", row, "id", "rtt_ms")
+		clear(row)
+		if d.json(t, &row, "ru", id); string(row["goroutines"]) == "0" {
+			return fmt.Errorf("ru: %s", row)
+		}
+		return nil
+	})
 	wantFields(t, "ru", row, "id", "rss_bytes", "cpu_percent", "goroutines")
 	var stopped struct {
 		ID   json.Number `json:"id"`
@@ -212,40 +227,67 @@ func wantFields(t *testing.T, what string, got map[string]json.RawMessage, names
 
 // routeOf is an element of a node's `routes`.
 type routeOf struct {
+	Route         json.RawMessage
 	Role          string `json:"role"`
 	Prev, Next    string
 	ForwardBytes  int64 `json:"forward_bytes"`
 	BackwardBytes int64 `json:"back_bytes"`
 }
 
-// carried is how much a node has forwarded for others: downloads come back along the routes.
-func (d *demo) carried(t *testing.T, node string) (forward, back int64) {
+// transits are the routes over a node.
+func (d *demo) transits(t *testing.T, node string) map[string]routeOf {
 	t.Helper()
 	var routes []routeOf
 	d.json(t, &routes, "tell", d.id(t, node), "routes")
+	over := make(map[string]routeOf)
 	for _, r := range routes {
 		if r.Role == "transit" {
-			forward, back = forward+r.ForwardBytes, back+r.BackwardBytes
+			over[string(r.Route)] = r
 		}
 	}
-	return forward, back
+	return over
+}
+
+// carried is how much a node says that it has forwarded while something was done: downloads come back along the routes. A route that
+// ends meanwhile, because a link stood still on a loaded machine, takes its count along: then it is done once more.
+func (d *demo) carried(t *testing.T, node string, do func()) (forward, back int64) {
+	t.Helper()
+	for range 5 {
+		before := d.transits(t, node)
+		do()
+		after := d.transits(t, node)
+		forward, back = 0, 0
+		for id, r := range after {
+			forward, back = forward+r.ForwardBytes-before[id].ForwardBytes, back+r.BackwardBytes-before[id].BackwardBytes
+			delete(before, id)
+		}
+		if len(before) == 0 {
+			return forward, back
+		}
+		t.Logf("%d routes over %s have ended meanwhile", len(before), node)
+	}
+	t.Fatalf("routes over %s end all the time", node)
+	return 0, 0
 }
 
 func testTransfer(t *testing.T, d *demo) {
 	const down, up = 256 << 20, 64 << 20
-	forward, back := d.carried(t, "node1")
-	h := sha256.New()
-	began := time.Now()
-	if err := d.curl(h, d.proxied(d.page(fmt.Sprint("/bytes/", down)))...); err != nil {
-		t.Fatal(err)
+	forward, back := d.carried(t, "node1", func() {
+		h := sha256.New()
+		began := time.Now()
+		if err := d.curl(h, d.proxied(d.page(fmt.Sprint("/bytes/", down)))...); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("download: %.0f MB/s", down/1e6/time.Since(began).Seconds())
+		if err := sameSum(h, down); err != nil {
+			t.Error(err)
+		}
+	})
+	if back < down || back > down*11/10 {
+		t.Errorf("node1 says that it carried %d bytes of a download of %d", back, down)
 	}
-	t.Logf("download: %.0f MB/s", down/1e6/time.Since(began).Seconds())
-	if err := sameSum(h, down); err != nil {
-		t.Error(err)
-	}
-	forward2, back2 := d.carried(t, "node1")
-	if n := back2 - back; n < down || n > down*11/10 {
-		t.Errorf("node1 says that it carried %d bytes of a download of %d", n, down)
+	if forward > down/10 {
+		t.Errorf("node1 says that it carried %d bytes towards the exit during a download", forward)
 	}
 
 	path := filepath.Join(t.TempDir(), "upload")
@@ -257,21 +299,19 @@ func testTransfer(t *testing.T, d *demo) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	var answer strings.Builder
-	began = time.Now()
-	if err := d.curl(&answer, d.proxied("-T", path, d.page("/sha256"))...); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("upload: %.0f MB/s", up/1e6/time.Since(began).Seconds())
-	if want := fmt.Sprintf("%s %d\n", pageSum(up), up); answer.String() != want {
-		t.Errorf("the page received %q, want %q", answer.String(), want)
-	}
-	forward3, _ := d.carried(t, "node1")
-	if n := forward3 - forward2; n < up || n > up*11/10 {
-		t.Errorf("node1 says that it carried %d bytes of an upload of %d", n, up)
-	}
-	if n := forward2 - forward; n < 0 || n > down/10 {
-		t.Errorf("node1 says that it carried %d bytes towards the exit during a download", n)
+	forward, _ = d.carried(t, "node1", func() {
+		var answer strings.Builder
+		began := time.Now()
+		if err := d.curl(&answer, d.proxied("-T", path, d.page("/sha256"))...); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("upload: %.0f MB/s", up/1e6/time.Since(began).Seconds())
+		if want := fmt.Sprintf("%s %d\n", pageSum(up), up); answer.String() != want {
+			t.Errorf("the page received %q, want %q", answer.String(), want)
+		}
+	})
+	if forward < up || forward > up*11/10 {
+		t.Errorf("node1 says that it carried %d bytes of an upload of %d", forward, up)
 	}
 }
 
@@ -306,41 +346,55 @@ func testPath(t *testing.T, d *demo) {
 		key[name] = info.Key
 	}
 	for name, want := range map[string][]string{"node0": {"node1"}, "node1": {"node0", "node2"}, "node2": {"node1"}} {
-		var links []struct{ Key string }
-		d.json(t, &links, "tell", d.id(t, name), "links")
-		got := map[string]bool{}
-		for _, l := range links {
-			got[l.Key] = true
-		}
-		if len(links) != len(want) || len(got) != len(want) {
-			t.Errorf("%s has %d links, want %d", name, len(links), len(want))
-		}
-		for _, w := range want {
-			if !got[key[w]] {
-				t.Errorf("%s has no link to %s", name, w)
+		eventuallyTrue(t, "links of "+name, func() error { return d.hasLinks(t, name, key, want) })
+	}
+	eventuallyTrue(t, "the manager knows two links", func() error {
+		var both []struct{ A, B string }
+		d.json(t, &both, "tell", d.id(t, "demo-manager"), "links")
+		for _, l := range both {
+			if l.A != "node1" && l.B != "node1" {
+				t.Errorf("the manager knows a link from %s to %s", l.A, l.B)
 			}
 		}
-	}
-	var both []struct{ A, B string }
-	d.json(t, &both, "tell", d.id(t, "demo-manager"), "links")
-	for _, l := range both {
-		if l.A != "node1" && l.B != "node1" {
-			t.Errorf("the manager knows a link from %s to %s", l.A, l.B)
+		if len(both) != 2 {
+			return fmt.Errorf("%+v", both)
+		}
+		return nil
+	})
+	eventuallyTrue(t, "a route leads over node1", func() error {
+		if err := d.works(); err != nil { // so that there is one
+			return err
+		}
+		var routes []routeOf
+		d.json(t, &routes, "tell", d.id(t, "node1"), "routes")
+		for _, r := range routes {
+			if r.Role != "transit" || r.Prev == "" || r.Next == "" {
+				t.Errorf("node1 has the route %+v", r)
+			}
+		}
+		if len(routes) == 0 {
+			return errors.New("none does")
+		}
+		return nil
+	})
+}
+
+// hasLinks says whether a node's links are other than those to the nodes that are wanted. One to another node is an error at once.
+func (d *demo) hasLinks(t *testing.T, name string, key map[string]string, want []string) error {
+	t.Helper()
+	var links []struct{ Key string }
+	d.json(t, &links, "tell", d.id(t, name), "links")
+	got := map[string]bool{}
+	for _, l := range links {
+		got[l.Key] = true
+		if !slices.ContainsFunc(want, func(w string) bool { return key[w] == l.Key }) {
+			t.Errorf("%s has the link %+v, one to each of %q is wanted", name, l, want)
 		}
 	}
-	if len(both) != 2 {
-		t.Errorf("the manager knows %d links, want 2", len(both))
+	if len(links) != len(want) || len(got) != len(want) {
+		return fmt.Errorf("%s has %d links, want %d", name, len(links), len(want))
 	}
-	var routes []routeOf
-	d.json(t, &routes, "tell", d.id(t, "node1"), "routes")
-	for _, r := range routes {
-		if r.Role != "transit" || r.Prev == "" || r.Next == "" {
-			t.Errorf("node1 has the route %+v", r)
-		}
-	}
-	if len(routes) == 0 {
-		t.Error("no route leads over node1")
-	}
+	return nil
 }
 
 // testSideBySide runs a second demo with another state folder, signal port and configuration.

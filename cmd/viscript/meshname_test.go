@@ -18,7 +18,7 @@ func testMeshNames(t *testing.T, d *demo) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*patience) // all that is asked of the mesh here
 	defer cancel()
 	ln, err := client.Listen(ctx, app.ListenOptions{Port: 80, Name: "shop", Type: "http"})
 	if err != nil {

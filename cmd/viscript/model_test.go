@@ -162,6 +162,7 @@ func (m *model) begin() {
 		return nil
 	})
 	m.highest = modelApps
+	m.settle("the crash loop has begun", func() error { _, err := os.Stat(m.path("starts")); return err })
 }
 
 // round has hands ask for this and that, kills the daemon meanwhile, starts another, and compares.
