@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,7 +43,7 @@ func TestChatExport(t *testing.T) {
 		t.Errorf("a file that is there was replaced: %s", out)
 	}
 	open := filepath.Join(d.dir, "open")
-	if err := os.WriteFile(open, []byte("correct horse\n"), 0o644); err != nil {
+	if err := errors.Join(os.WriteFile(open, []byte("correct horse\n"), 0o600), os.Chmod(open, 0o644)); err != nil { // whatever the umask is
 		t.Fatal(err)
 	}
 	if out, err := do("export", "ann", file+"2", "--passphrase-file", open, "--state", dirOf("ann")); err == nil || !strings.Contains(out, "chmod 600") {

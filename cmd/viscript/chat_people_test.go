@@ -100,8 +100,12 @@ func TestChatFive(t *testing.T) {
 	// Everybody writes to everybody, and to the group; dan is away in the middle, and the messenger dies.
 	var work sync.WaitGroup
 	half := make(chan struct{})
+	atHalf := sync.OnceFunc(func() { close(half) })
 	for _, n := range names {
 		work.Go(func() {
+			if n == "ann" {
+				defer atHalf() // where it ends before
+			}
 			for i := range each {
 				for _, to := range append(names, "Walks") {
 					if to != n {
@@ -115,7 +119,7 @@ func TestChatFive(t *testing.T) {
 					c.on("dan")
 				case n == "ann" && i == each/2:
 					c.killPost()
-					close(half)
+					atHalf()
 				}
 			}
 		})
