@@ -149,6 +149,13 @@ func TestChat(t *testing.T) {
 		}
 		return nil
 	})
+	var line []messageRow
+	d.json(t, &line, "tell", ben, "chat", "Walks")
+	for _, r := range line {
+		if r.About != nil && (r.From != "Ann" || r.Text != "* added you" || r.About.String() != benKey) {
+			t.Errorf("an invitation is told as %+v", r)
+		}
+	}
 	eventuallyTrue(t, "its message", func() error {
 		if out := d.ok(t, "tell", ben, "search", "sunday"); !strings.Contains(out, "on Sunday?") {
 			return fmt.Errorf("%s", out)

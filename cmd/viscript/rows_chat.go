@@ -115,6 +115,8 @@ type messageRow struct {
 	Text   string `json:"text"`
 	Status string `json:"status"`
 	ID     string `json:"id"`
+	// About is the key of whom a note is about.
+	About *identity.PubKey `json:"about,omitempty"`
 }
 
 func (p *chatRoom) row(m chat.Message, names map[identity.PubKey]string) messageRow {
@@ -126,13 +128,15 @@ func (p *chatRoom) row(m chat.Message, names map[identity.PubKey]string) message
 		from = m.From.Short()
 	}
 	text := m.Text
+	var about *identity.PubKey
 	switch {
 	case m.File != nil:
 		text = fmt.Sprintf("[file %s, %d bytes]", m.File.Name, m.File.Size)
 	case m.Note:
+		text, about = p.noteWords(m, names)
 		text = "* " + text
 	}
-	return messageRow{m.N, m.At.Format("2006-01-02 15:04:05"), from, text, m.Status.String(), m.ID.String()}
+	return messageRow{m.N, m.At.Format("2006-01-02 15:04:05"), from, text, m.Status.String(), m.ID.String(), about}
 }
 
 func (p *chatRoom) names() (map[identity.PubKey]string, error) {
@@ -182,6 +186,8 @@ type inboxRow struct {
 	Last    string `json:"last"`
 	Request bool   `json:"request"`
 	ID      string `json:"id"`
+	// About is the key of whom the last line is about, when that is a note.
+	About *identity.PubKey `json:"about,omitempty"`
 }
 
 func (p *chatRoom) inbox([]string) (any, error) {
@@ -201,7 +207,7 @@ func (p *chatRoom) inbox([]string) (any, error) {
 				with = c.Talk.Key.Short()
 			}
 			last := p.row(c.Last, names)
-			rows = append(rows, inboxRow{with, c.Unread, last.Time, last.From + ": " + last.Text, requests, c.Talk.String()})
+			rows = append(rows, inboxRow{with, c.Unread, last.Time, lastWords(c.Last, last), requests, c.Talk.String(), last.About})
 		}
 	}
 	return rows, nil

@@ -286,6 +286,14 @@ func (e *Engine) note(t tx, id group.Hash, entry *group.Entry) error {
 	if err != nil {
 		return err
 	}
+	if _, err := t.add(&s, e.noteOf(entry)); err != nil {
+		return err
+	}
+	return t.saveTalk(&s)
+}
+
+// noteOf is a line of the history: the entry's kind, its name, and whom it is about, by key.
+func (e *Engine) noteOf(entry *group.Entry) *Message {
 	hash := entry.Hash()
 	m := &Message{ID: MessageID(hash[:]), From: entry.Author, Time: entry.Time, At: e.now(), Note: true, Text: entry.Kind.String()}
 	if entry.Name != "" {
@@ -294,10 +302,7 @@ func (e *Engine) note(t tx, id group.Hash, entry *group.Entry) error {
 	if !entry.Subject.IsZero() {
 		m.Text += " " + entry.Subject.String()
 	}
-	if _, err := t.add(&s, m); err != nil {
-		return err
-	}
-	return t.saveTalk(&s)
+	return m
 }
 
 // meetMembers remembers who is in a group with us: they may send us what belongs to the group.
@@ -343,6 +348,7 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 	if err := e.mayBring(in.t, from, id); err != nil {
 		return err
 	}
+	were := e.isMember(in.t, id)
 	dropped, err := e.mergeLog(in.t, id, entries)
 	if errors.Is(err, group.ErrOrder) || errors.Is(err, group.ErrFinal) {
 		return e.ask(in.t, from, id)
@@ -352,6 +358,9 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 		return errForeign
 	}
 	in.events = append(in.events, Event{Kind: GroupChanged, Talk: In(id)})
+	if !were {
+		in.events = append(in.events, e.invitation(id, entries)...)
+	}
 	if err := e.arrived(in.t, id); err != nil {
 		return err
 	}
@@ -363,6 +372,26 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 		}
 	}
 	return e.unpark(in, "share", id[:])
+}
+
+// isMember: we are in the group, as far as we know.
+func (e *Engine) isMember(t tx, id group.Hash) bool {
+	g, err := e.state(t, id)
+	if err != nil {
+		return false
+	}
+	_, ok := g.Member(e.self.Owner)
+	return ok
+}
+
+// invitation is the event for the entry among these by which somebody else has brought us into a group.
+func (e *Engine) invitation(id group.Hash, entries []*group.Entry) (list []Event) {
+	for _, entry := range entries {
+		if entry.Kind == group.Add && entry.Subject == e.self.Owner && entry.Author != e.self.Owner {
+			list = []Event{{Kind: GroupInvited, Talk: In(id), Message: e.noteOf(entry)}}
+		}
+	}
+	return list
 }
 
 // mayBring: a new group only from contacts; more of its log from them and from whoever is in a group with us.

@@ -48,13 +48,14 @@ const (
 	FileProgress
 	JoinAsked     // somebody asks to join a group of ours: Engine.Asking
 	DeviceRemoved // this one: see Engine.Removed
+	GroupInvited  // somebody has added us to a group; Message is the note that says so
 )
 
 // Event is a change that somebody may want to show.
 type Event struct {
 	Kind    EventKind
 	Talk    Talk
-	Message *Message  // of MessageAdded and MessageChanged
+	Message *Message  // of MessageAdded, MessageChanged and GroupInvited
 	File    MessageID // of FileProgress
 }
 
