@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/skycoin/viscript/messenger/chat"
 	"github.com/skycoin/viscript/node/identity"
+	"github.com/skycoin/viscript/viscript/command"
 )
 
 // noteWords is what a note of the history says, behind who did it: "added you", "removed Ben". about is whom it concerns; nil: nobody.
@@ -43,7 +46,24 @@ func (p *chatRoom) noteWords(m chat.Message, names map[identity.PubKey]string) (
 	case "revoke":
 		return "revoked a link", about
 	}
+	if words := refusedWords(m.Text); words != "" {
+		return words, nil
+	}
 	return m.Text, nil
+}
+
+// refusedWords is what a note about something that is not kept says, behind whose it is; "" for other notes.
+func refusedWords(text string) string {
+	kind, number, _ := strings.Cut(text, " ")
+	n, err := strconv.ParseUint(number, 10, 64)
+	switch {
+	case err != nil:
+	case kind == "full":
+		return fmt.Sprintf("has left %d MiB here today, as much as one contact may (--daily): more of today is not kept", n>>20)
+	case kind == "invited":
+		return fmt.Sprintf("has brought us into %s where we have not looked: more are not taken before we do, or leave", command.Count(int(n), "group"))
+	}
+	return ""
 }
 
 // lastWords is the last thing of a conversation as the inbox shows it.

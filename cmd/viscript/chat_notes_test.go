@@ -38,6 +38,8 @@ func TestNoteWords(t *testing.T) {
 		{other, "create Sunday walks", other.Short() + " created the group Sunday walks", nil},
 		{ben, "rename " + other.String(), "Ben named the group " + other.String(), nil},
 		{ben, "leave", "Ben left", nil},
+		{ben, "full 67108864", "Ben has left 64 MiB here today, as much as one contact may (--daily): more of today is not kept", nil},
+		{ben, "invited 32", "Ben has brought us into 32 groups where we have not looked: more are not taken before we do, or leave", nil},
 		{ben, "something new", "Ben something new", nil},
 	} {
 		m := chat.Message{N: 1, From: c.from, Note: true, Text: c.text}

@@ -63,7 +63,7 @@ func (n *teller) hear(ev chat.Event, self identity.PubKey) {
 	switch {
 	case ev.Kind == chat.RequestAdded:
 		n.requests++
-	case ev.Kind == chat.GroupInvited:
+	case ev.Kind == chat.GroupInvited || ev.Kind == chat.Refused:
 		n.talks[ev.Talk] = &arrived{1, *ev.Message}
 	case ev.Kind == chat.MessageAdded && ev.Message != nil && ev.Message.From != self && !ev.Message.Note:
 		a := n.talks[ev.Talk]
@@ -177,6 +177,8 @@ func (n *teller) line(c chat.Conversation, a *arrived, names map[identity.PubKey
 		where = " in " + c.Name
 	}
 	switch {
+	case a.last.Note && refusedWords(a.last.Text) != "":
+		return who + " " + refusedWords(a.last.Text)
 	case a.last.Note:
 		return who + " added you to " + c.Name
 	case n.mode == noticesText && a.last.File == nil:

@@ -360,14 +360,25 @@ func (p *chatRoom) write(m chat.Message, path string) (any, error) {
 type groupRow struct {
 	Name    string   `json:"name"`
 	Members []string `json:"members"`
-	State   string   `json:"state"` // admin, member, left
+	State   string   `json:"state"` // admin, member, left; invited: we have neither looked nor written there
 	ID      string   `json:"id"`
+	From    string   `json:"from,omitempty"` // who has brought us into one where we are invited
+	// Key is that of who has.
+	Key *identity.PubKey `json:"key,omitempty"`
 }
 
 func (p *chatRoom) groups([]string) (any, error) {
 	names, err := p.names()
 	if err != nil {
 		return nil, err
+	}
+	waiting, err := p.e.Invitations()
+	if err != nil {
+		return nil, err
+	}
+	by := map[group.Hash]identity.PubKey{}
+	for _, i := range waiting {
+		by[i.Group] = i.By
 	}
 	list, err := p.e.Groups()
 	rows := []groupRow{}
@@ -385,6 +396,9 @@ func (p *chatRoom) groups([]string) (any, error) {
 				name = m.Key.Short()
 			}
 			row.Members = append(row.Members, name)
+		}
+		if k, ok := by[id]; ok {
+			row.State, row.From, row.Key = "invited", p.nameOf(k, names), &k
 		}
 		rows = append(rows, row)
 	}

@@ -302,6 +302,11 @@ func (e *Engine) takeCopy(in *inbox, c *content) error {
 	if err := in.t.saveTalk(&s); err != nil {
 		return err
 	}
+	if to.IsGroup() {
+		if err := e.looked(in.t, to.Group); err != nil {
+			return err
+		}
+	}
 	return e.unpark(in, "receipt", said.id[:])
 }
 
@@ -333,6 +338,11 @@ func (e *Engine) takeSeen(in *inbox, c *content) error {
 	}
 	if _, err := e.markRead(in.t, of, r.n); err != nil {
 		return err
+	}
+	if of.IsGroup() {
+		if err := e.looked(in.t, of.Group); err != nil {
+			return err
+		}
 	}
 	in.events = append(in.events, Event{Kind: ContactChanged, Talk: of})
 	return nil

@@ -38,7 +38,7 @@
 //	GET  /api/links?talk=TALK                        [{key, text, expiry, uses, ask}]
 //	POST /api/link      {talk, hours, people, ask}   {link}
 //	POST /api/join      {link}
-//	POST /api/fetch     {talk, from, id}             asks for a file
+//	POST /api/fetch     {talk, from, id, unasked}    asks for a file; unasked: the person has not, and nothing is done when much has come
 //	GET  /api/progress?from=KEY&id=ID                {have, done}
 //	GET  /api/file/KEY/ID[?save=1]                   a file that is here; ranges are served
 //	POST /api/upload    {talk, name, size}           {id}; the file then comes in pieces

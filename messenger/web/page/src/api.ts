@@ -18,7 +18,7 @@ export interface Person {
 }
 
 export interface Member { key: Key; admin?: boolean }
-export interface Group { talk: TalkID; name: string; role: 'admin' | 'member' | 'left'; members: Member[] }
+export interface Group { talk: TalkID; name: string; role: 'admin' | 'member' | 'left'; members: Member[]; by?: Key }
 export interface FileInfo { name: string; size: number }
 
 export type Status = 'received' | 'queued' | 'sent' | 'delivered' | 'read'

@@ -305,12 +305,14 @@ class Chat {
 
   markRead() {
     const talk = this.open
-    if (!talk || document.visibilityState !== 'visible' || !document.hasFocus() || !this.unread(talk)) return
+    const group = this.groups.get(talk)
+    if (!talk || document.visibilityState !== 'visible' || !document.hasFocus() || (!this.unread(talk) && !group?.by)) return
     const row = this.talks.find((t) => t.talk === talk)
     const h = this.histories.get(talk)
     const last = h?.list[h.list.length - 1]
     if (!row || row.request || !h?.tail || !last || !row.last || last.n < row.last.n) return
     row.unread = 0
+    delete group?.by
     void post('/api/read', { talk, n: last.n }).catch(() => undefined)
   }
 
@@ -355,7 +357,7 @@ class Chat {
       const known = this.people.get(m.from)
       const row = this.talks.find((t) => t.talk === talk)
       if (!p.done && this.isPicture(m) && m.file!.size <= fetchedAtOnce && known && !known.request && !known.met && !row?.request) {
-        await post('/api/fetch', { talk, from: m.from, id: m.id })
+        await post('/api/fetch', { talk, from: m.from, id: m.id, unasked: true })
       }
     } catch {
       // it can be asked for by hand

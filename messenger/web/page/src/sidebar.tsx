@@ -156,7 +156,7 @@ function Talks({ list, empty }: { list: Talk[]; empty: string }) {
               </span>
               <span class="rowlast">
                 {t.last && !t.last.note && t.last.from === c.me.key && <StatusMark m={t.last} />}
-                <bdi>{lastWords(t.last, t.talk.startsWith('group:'))}</bdi>
+                <bdi>{c.groups.get(t.talk)?.by ? <span class="tag">new</span> : ''} {lastWords(t.last, t.talk.startsWith('group:'))}</bdi>
                 {t.unread > 0 && <span class="badge">{t.unread > 999 ? '999+' : t.unread}<span class="hidden"> unread</span></span>}
               </span>
             </span>
