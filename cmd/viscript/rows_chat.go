@@ -236,11 +236,7 @@ func (p *chatRoom) contacts([]string) (any, error) {
 		case c.Verified:
 			state = "verified"
 		}
-		heard := ""
-		if !c.Heard.IsZero() {
-			heard = c.Heard.Format("2006-01-02 15:04")
-		}
-		rows = append(rows, contactRow{c.Name, heard, state, c.Key})
+		rows = append(rows, contactRow{c.Name, toTheMinute(c.Heard), state, c.Key})
 	}
 	return rows, err
 }

@@ -147,7 +147,7 @@ func (e *Engine) identify(t tx) error {
 		rand.Read(n[:]) // never fails
 		e.self.Device = binary.BigEndian.Uint32(n[:])
 	}
-	if err := e.openBoxes(t, nil); err != nil {
+	if err := errors.Join(e.openBoxes(t, nil), e.noteOwn(t, e.self.Device, true)); err != nil {
 		return err
 	}
 	return t.put(metaBucket, []byte("device"), binary.BigEndian.AppendUint32(nil, e.self.Device))

@@ -46,5 +46,9 @@
 //	GET  /api/upload/ID                              {offset}
 //	POST /api/upload/ID                              all is there: {id} of the message
 //	DELETE /api/upload/ID
+//	GET  /api/devices                                [{device, name, this, gone, since, seen}] of this person
+//	POST /api/device    {device, act, name}          act: name, remove
+//	POST /api/export    {passphrase, key}            {id}: an export is written; key: with the person's key, for another device
+//	GET  /api/export/ID                              the export, once, for this session, within a minute
 //	POST /api/leave                                  ends the session
 package web

@@ -47,7 +47,7 @@ export function Sidebar() {
     <div class="side" role={narrow ? 'main' : 'complementary'} aria-label="Conversations and people">
       <Title class="hidden">Chat of {c.me.name}</Title>
       <div class="sidehead">
-        <button class="who" onClick={() => { c.show = { kind: 'me' }; c.changed() }} aria-label={`You are ${c.me.name}: your key, look, sign out`}>
+        <button class="who" onClick={() => { c.show = { kind: 'me' }; c.changed() }} aria-label={`You are ${c.me.name}: your key, devices, export, look, sign out`}>
           {c.me.key && <Identicon id={c.me.key} size={38} />}
           <span class="whoname">{c.me.name}</span>
         </button>
