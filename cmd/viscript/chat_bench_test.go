@@ -45,7 +45,7 @@ func newTalker(b *testing.B, addr string) *talker {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p.e, err = chat.Open(chat.Config{Key: p.key, Dir: dir, Post: post, Notify: func(ev chat.Event) {
+	p.e, err = chat.Open(chat.Config{Key: p.key, Dir: dir, Post: post, Daily: 1 << 50, Notify: func(ev chat.Event) {
 		if ev.Kind == chat.MessageAdded && ev.Message.From != p.key.Public() {
 			p.got <- *ev.Message
 		}

@@ -63,6 +63,8 @@ func (n *teller) hear(ev chat.Event, self identity.PubKey) {
 	switch {
 	case ev.Kind == chat.RequestAdded:
 		n.requests++
+	case ev.Kind == chat.GroupInvited || ev.Kind == chat.Refused:
+		n.talks[ev.Talk] = &arrived{1, *ev.Message}
 	case ev.Kind == chat.MessageAdded && ev.Message != nil && ev.Message.From != self && !ev.Message.Note:
 		a := n.talks[ev.Talk]
 		if a == nil {
@@ -175,6 +177,10 @@ func (n *teller) line(c chat.Conversation, a *arrived, names map[identity.PubKey
 		where = " in " + c.Name
 	}
 	switch {
+	case a.last.Note && refusedWords(a.last.Text) != "":
+		return who + " " + refusedWords(a.last.Text)
+	case a.last.Note:
+		return who + " added you to " + c.Name
 	case n.mode == noticesText && a.last.File == nil:
 		return who + where + ": " + beginning(a.last.Text)
 	case a.count > 1 && where != "":

@@ -45,6 +45,8 @@ func TestNoticeLines(t *testing.T) {
 		{noticesNames, many, arrived{1, text}, "Ben wrote in Walks"},
 		{noticesNames, many, arrived{9, text}, "9 messages in Walks"},
 		{noticesNames, many, arrived{1, chat.Message{From: someone, Text: "x"}}, someone.Short() + " wrote in Walks"},
+		{noticesNames, many, arrived{1, chat.Message{From: ben, Note: true, Text: "add " + someone.String()}}, "Ben added you to Walks"},
+		{noticesNames, one, arrived{1, chat.Message{From: ben, Note: true, Text: "invited 1"}}, "Ben has brought us into 1 group where we have not looked: more are not taken before we do, or leave"},
 		{noticesText, one, arrived{3, text}, "Ben: the secret"},
 		{noticesText, many, arrived{1, text}, "Ben in Walks: the secret"},
 		{noticesText, one, arrived{1, file}, "Ben sent a file"},

@@ -144,11 +144,24 @@ func TestChat(t *testing.T) {
 	eventuallyTrue(t, "the group", func() error {
 		var rows []groupRow
 		d.json(t, &rows, "tell", ben, "groups")
-		if len(rows) != 1 || len(rows[0].Members) != 2 {
+		if len(rows) != 1 || len(rows[0].Members) != 2 || rows[0].State != "invited" || rows[0].From != "Ann" || rows[0].Key.String() != annKey {
 			return fmt.Errorf("%+v", rows)
 		}
 		return nil
 	})
+	var line []messageRow
+	var joined []groupRow
+	defer func() {
+		if d.json(t, &joined, "tell", ben, "groups"); joined[0].State != "member" {
+			t.Errorf("a group that was looked at: %+v", joined)
+		}
+	}()
+	d.json(t, &line, "tell", ben, "chat", "Walks")
+	for _, r := range line {
+		if r.About != nil && (r.From != "Ann" || r.Text != "* added you" || r.About.String() != benKey) {
+			t.Errorf("an invitation is told as %+v", r)
+		}
+	}
 	eventuallyTrue(t, "its message", func() error {
 		if out := d.ok(t, "tell", ben, "search", "sunday"); !strings.Contains(out, "on Sunday?") {
 			return fmt.Errorf("%s", out)

@@ -16,6 +16,7 @@ import (
 func chatRole() role {
 	var page string
 	var servers []string
+	var daily uint32
 	var beside besideFlags
 	return role{
 		name:  "chat",
@@ -32,9 +33,13 @@ when one never comes back. People whose mailboxes are at messengers that we do n
 		flags: func(f *pflag.FlagSet) {
 			beside.add(f)
 			f.StringArrayVar(&servers, "messenger", nil, "where our mailbox is, `[KEY@]HOST:PORT`: what a messenger was given as --mailboxes; may be given again: others try them in order")
+			f.Uint32Var(&daily, "daily", chat.DefaultDaily>>20, "`MIB` that one contact may leave here in a day without our asking: messages, groups, pictures that the page fetches; more is not kept, and told")
 			f.StringVar(&page, "web", "", "also serve a page for a browser of this user on this machine, at `127.0.0.1:PORT`; tell ID web says how to open it")
 		},
 		build: func(_ context.Context, e roleEnv, args []string) (*service, error) {
+			if daily == 0 {
+				return nil, errors.New("--daily 0: want at least 1 MiB")
+			}
 			posts, err := newChatPosts(servers, e)
 			if err != nil {
 				return nil, err
@@ -43,7 +48,7 @@ when one never comes back. People whose mailboxes are at messengers that we do n
 			if p.beside, err = beside.open(e); err != nil {
 				return nil, errors.Join(err, posts.close())
 			}
-			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Posts: posts.posts(), Dial: posts.visit, Log: e.log, Notify: p.notify}); err != nil {
+			if p.e, err = chat.Open(chat.Config{Key: e.key, Dir: e.dir, Posts: posts.posts(), Dial: posts.visit, Daily: uint64(daily) << 20, Log: e.log, Notify: p.notify}); err != nil {
 				return nil, errors.Join(err, posts.close())
 			}
 			if err := p.openWeb(page, args[0], e); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 
 	"github.com/skycoin/viscript/messenger/chat"
@@ -15,8 +16,16 @@ func (p *chatRoom) openWeb(listen, name string, e roleEnv) (err error) {
 	if listen == "" {
 		return nil
 	}
-	p.web, err = web.New(web.Config{Listen: listen, Name: name, Engine: p.e, PeerUID: app.PeerUID, LinkUsed: p.kick, Log: e.log})
+	p.web, err = web.New(web.Config{Listen: listen, Name: name, Engine: p.e, PeerUID: app.PeerUID, LinkUsed: p.kick, Log: e.log, Dir: e.dir, Export: p.exportTo})
 	return err
+}
+
+// exportTo writes an export for the page.
+func (p *chatRoom) exportTo(w io.Writer, passphrase string, key bool) error {
+	if key {
+		return p.exportDevice(w, passphrase)
+	}
+	return p.e.Export(w, passphrase)
 }
 
 // serve is the person's messenger, with its page.

@@ -115,6 +115,8 @@ type messageRow struct {
 	Text   string `json:"text"`
 	Status string `json:"status"`
 	ID     string `json:"id"`
+	// About is the key of whom a note is about.
+	About *identity.PubKey `json:"about,omitempty"`
 }
 
 func (p *chatRoom) row(m chat.Message, names map[identity.PubKey]string) messageRow {
@@ -126,13 +128,15 @@ func (p *chatRoom) row(m chat.Message, names map[identity.PubKey]string) message
 		from = m.From.Short()
 	}
 	text := m.Text
+	var about *identity.PubKey
 	switch {
 	case m.File != nil:
 		text = fmt.Sprintf("[file %s, %d bytes]", m.File.Name, m.File.Size)
 	case m.Note:
+		text, about = p.noteWords(m, names)
 		text = "* " + text
 	}
-	return messageRow{m.N, m.At.Format("2006-01-02 15:04:05"), from, text, m.Status.String(), m.ID.String()}
+	return messageRow{m.N, m.At.Format("2006-01-02 15:04:05"), from, text, m.Status.String(), m.ID.String(), about}
 }
 
 func (p *chatRoom) names() (map[identity.PubKey]string, error) {
@@ -182,6 +186,8 @@ type inboxRow struct {
 	Last    string `json:"last"`
 	Request bool   `json:"request"`
 	ID      string `json:"id"`
+	// About is the key of whom the last line is about, when that is a note.
+	About *identity.PubKey `json:"about,omitempty"`
 }
 
 func (p *chatRoom) inbox([]string) (any, error) {
@@ -201,7 +207,7 @@ func (p *chatRoom) inbox([]string) (any, error) {
 				with = c.Talk.Key.Short()
 			}
 			last := p.row(c.Last, names)
-			rows = append(rows, inboxRow{with, c.Unread, last.Time, last.From + ": " + last.Text, requests, c.Talk.String()})
+			rows = append(rows, inboxRow{with, c.Unread, last.Time, lastWords(c.Last, last), requests, c.Talk.String(), last.About})
 		}
 	}
 	return rows, nil
@@ -230,11 +236,7 @@ func (p *chatRoom) contacts([]string) (any, error) {
 		case c.Verified:
 			state = "verified"
 		}
-		heard := ""
-		if !c.Heard.IsZero() {
-			heard = c.Heard.Format("2006-01-02 15:04")
-		}
-		rows = append(rows, contactRow{c.Name, heard, state, c.Key})
+		rows = append(rows, contactRow{c.Name, toTheMinute(c.Heard), state, c.Key})
 	}
 	return rows, err
 }
@@ -354,14 +356,25 @@ func (p *chatRoom) write(m chat.Message, path string) (any, error) {
 type groupRow struct {
 	Name    string   `json:"name"`
 	Members []string `json:"members"`
-	State   string   `json:"state"` // admin, member, left
+	State   string   `json:"state"` // admin, member, left; invited: we have neither looked nor written there
 	ID      string   `json:"id"`
+	From    string   `json:"from,omitempty"` // who has brought us into one where we are invited
+	// Key is that of who has.
+	Key *identity.PubKey `json:"key,omitempty"`
 }
 
 func (p *chatRoom) groups([]string) (any, error) {
 	names, err := p.names()
 	if err != nil {
 		return nil, err
+	}
+	waiting, err := p.e.Invitations()
+	if err != nil {
+		return nil, err
+	}
+	by := map[group.Hash]identity.PubKey{}
+	for _, i := range waiting {
+		by[i.Group] = i.By
 	}
 	list, err := p.e.Groups()
 	rows := []groupRow{}
@@ -379,6 +392,9 @@ func (p *chatRoom) groups([]string) (any, error) {
 				name = m.Key.Short()
 			}
 			row.Members = append(row.Members, name)
+		}
+		if k, ok := by[id]; ok {
+			row.State, row.From, row.Key = "invited", p.nameOf(k, names), &k
 		}
 		rows = append(rows, row)
 	}

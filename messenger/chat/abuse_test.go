@@ -19,6 +19,7 @@ import (
 // attacker is a device that says what it likes, without an engine.
 type attacker struct {
 	t       *testing.T
+	e       *Engine // the victim's
 	key     *identity.Key
 	at      mailbox.Address
 	to      mailbox.Address
@@ -38,7 +39,7 @@ func attack(t *testing.T, key *identity.Key, device uint32, on *Engine) *attacke
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &attacker{t: t, key: key, at: mailbox.Address{Owner: key.Public(), Device: device}, to: on.Self(), box: on.box().Box()}
+	a := &attacker{t: t, e: on, key: key, at: mailbox.Address{Owner: key.Public(), Device: device}, to: on.Self(), box: on.box().Box()}
 	if a.opening, a.r, err = prekey.Greet(key, device, on.Self().Owner, p, time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +59,22 @@ func (a *attacker) letter(c *content) mailbox.Letter {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return a.envelope(body)
+}
+
+// groupLetter is an envelope with a content of a sender key.
+func (a *attacker) groupLetter(chain *senderkey.Sending, c *content) mailbox.Letter {
+	a.t.Helper()
+	c.id, c.time = newID(), time.Now()
+	body, err := chain.Seal(appendBody(nil, groupBody, a.at), c.append(nil))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return a.envelope(body)
+}
+
+func (a *attacker) envelope(body []byte) mailbox.Letter {
+	a.t.Helper()
 	e, err := envelope.Seal(a.box, body)
 	if err != nil {
 		a.t.Fatal(err)

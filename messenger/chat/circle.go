@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/skycoin/viscript/messenger/chat/group"
 	"github.com/skycoin/viscript/node/identity"
@@ -25,6 +26,26 @@ var (
 // groupState is what is kept of a group besides its log.
 type groupState struct {
 	ID group.Hash
+	// By is who has brought it, if we had not asked for it; Looked: we have looked at it since.
+	By     *identity.PubKey `json:",omitempty"`
+	At     time.Time        `json:",omitzero"`
+	Looked bool             `json:",omitempty"`
+	Bytes  uint64           `json:",omitempty"` // of its log, as long as it waits
+}
+
+// waits: somebody has brought the group, and we have not looked at it.
+func (s *groupState) waits() bool { return s.By != nil && !s.Looked }
+
+func (t tx) groupState(id group.Hash) (s groupState, err error) {
+	k := t.v.groupToken(id)
+	_, err = t.load(groupBucket, k[:], &s)
+	s.ID = id
+	return s, err
+}
+
+func (t tx) saveGroupState(s *groupState) error {
+	k := t.v.groupToken(s.ID)
+	return t.save(groupBucket, k[:], s)
 }
 
 func (v *vault) groupToken(g group.Hash) token { return v.token("group", g[:]) }
@@ -180,6 +201,9 @@ func (e *Engine) propose(t tx, id group.Hash, c group.Change) error {
 	if _, err := before.Apply(entry); err != nil {
 		return err
 	}
+	if err := e.looked(t, id); err != nil {
+		return err
+	}
 	if _, err := e.mergeLog(t, id, []*group.Entry{entry}); err != nil {
 		return err
 	}
@@ -241,8 +265,7 @@ func (e *Engine) merged(t tx, id group.Hash, entries []*group.Entry, note func(t
 		if l, err = group.NewLog(entries); err != nil {
 			return nil, err
 		}
-		k := t.v.groupToken(id)
-		if err := t.save(groupBucket, k[:], groupState{id}); err != nil {
+		if err := t.saveGroupState(&groupState{ID: id}); err != nil {
 			return nil, err
 		}
 		e.mu.Lock()
@@ -286,6 +309,14 @@ func (e *Engine) note(t tx, id group.Hash, entry *group.Entry) error {
 	if err != nil {
 		return err
 	}
+	if _, err := t.add(&s, e.noteOf(entry)); err != nil {
+		return err
+	}
+	return t.saveTalk(&s)
+}
+
+// noteOf is a line of the history: the entry's kind, its name, and whom it is about, by key.
+func (e *Engine) noteOf(entry *group.Entry) *Message {
 	hash := entry.Hash()
 	m := &Message{ID: MessageID(hash[:]), From: entry.Author, Time: entry.Time, At: e.now(), Note: true, Text: entry.Kind.String()}
 	if entry.Name != "" {
@@ -294,10 +325,7 @@ func (e *Engine) note(t tx, id group.Hash, entry *group.Entry) error {
 	if !entry.Subject.IsZero() {
 		m.Text += " " + entry.Subject.String()
 	}
-	if _, err := t.add(&s, m); err != nil {
-		return err
-	}
-	return t.saveTalk(&s)
+	return m
 }
 
 // meetMembers remembers who is in a group with us: they may send us what belongs to the group.
@@ -312,7 +340,7 @@ func (e *Engine) meetMembers(t tx, g *group.Group) error {
 			continue
 		}
 		if room < 0 {
-			room = MaxContacts + MaxRequests - t.count(contactBucket, MaxContacts+MaxRequests)
+			room = maxPeople - t.count(contactBucket, maxPeople)
 		}
 		if room == 0 {
 			return nil // of the others nothing is read until there is room
@@ -343,7 +371,22 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 	if err := e.mayBring(in.t, from, id); err != nil {
 		return err
 	}
+	l, err := e.groupLog(in.t, id)
+	if err != nil {
+		return err
+	}
+	fresh := l == nil && from != e.self.Owner && !in.t.awaited(id)
+	count, n := news(l, entries)
+	if err := e.admitEntries(in, from, id, fresh, count, n); err != nil {
+		return err
+	}
+	were := e.isMember(in.t, id)
 	dropped, err := e.mergeLog(in.t, id, entries)
+	if err == nil || l != nil { // what stands before an entry that is refused counts
+		if err := e.noteBringer(in.t, id, from, fresh, n); err != nil {
+			return err
+		}
+	}
 	if errors.Is(err, group.ErrOrder) || errors.Is(err, group.ErrFinal) {
 		return e.ask(in.t, from, id)
 	}
@@ -352,6 +395,9 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 		return errForeign
 	}
 	in.events = append(in.events, Event{Kind: GroupChanged, Talk: In(id)})
+	if !were {
+		in.events = append(in.events, e.invitation(id, entries)...)
+	}
 	if err := e.arrived(in.t, id); err != nil {
 		return err
 	}
@@ -363,6 +409,68 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 		}
 	}
 	return e.unpark(in, "share", id[:])
+}
+
+// news is how many of the entries are not in the log, and how long they are.
+func news(l *group.Log, entries []*group.Entry) (count, n int) {
+	for _, entry := range entries {
+		if l != nil {
+			if have := l.Entries(entry.Sequence); len(have) > 0 && have[0].Hash() == entry.Hash() {
+				continue
+			}
+		}
+		count++
+		n += len(entry.Append(nil))
+	}
+	return count, n
+}
+
+// admitEntries: so many entries, of n bytes, that somebody sends of a group's log have room; fresh: the group is new here, and unasked.
+func (e *Engine) admitEntries(in *inbox, from identity.PubKey, id group.Hash, fresh bool, count, n int) error {
+	if from == e.self.Owner || n == 0 {
+		return nil
+	}
+	p, _, err := in.t.contact(from)
+	if err != nil {
+		return err
+	}
+	s, err := in.t.groupState(id)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		err = e.mayWait(in, from, true, n)
+	} else if s.waits() {
+		err = e.mayWait(in, *s.By, false, n)
+	}
+	if err != nil {
+		return err
+	}
+	talk := In(id)
+	if fresh {
+		talk = To(from)
+	}
+	return e.pay(in, &p, talk, n+count*entryCost)
+}
+
+// isMember: we are in the group, as far as we know.
+func (e *Engine) isMember(t tx, id group.Hash) bool {
+	g, err := e.state(t, id)
+	if err != nil {
+		return false
+	}
+	_, ok := g.Member(e.self.Owner)
+	return ok
+}
+
+// invitation is the event for the entry among these by which somebody else has brought us into a group.
+func (e *Engine) invitation(id group.Hash, entries []*group.Entry) (list []Event) {
+	for _, entry := range entries {
+		if entry.Kind == group.Add && entry.Subject == e.self.Owner && entry.Author != e.self.Owner {
+			list = []Event{{Kind: GroupInvited, Talk: In(id), Message: e.noteOf(entry)}}
+		}
+	}
+	return list
 }
 
 // mayBring: a new group only from contacts; more of its log from them and from whoever is in a group with us.
@@ -407,8 +515,11 @@ func (e *Engine) arrived(t tx, id group.Hash) error {
 	return t.drop(joinBucket, k[:])
 }
 
-// ask asks somebody for what we do not have of a group's log.
+// ask asks somebody for what we do not have of a group's log, unless much waits for them already.
 func (e *Engine) ask(t tx, from identity.PubKey, id group.Hash) error {
+	if t.muchWaits(from) {
+		return nil
+	}
 	c := content{kind: askKind, id: newID(), time: e.now(), group: id}
 	if g, err := e.state(t, id); err == nil {
 		c.length = g.Len() - min(g.Len(), group.MaxFork)

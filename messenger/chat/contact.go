@@ -24,6 +24,8 @@ const (
 	// MaxRequests is how many unknown people may have written; MaxRequestTexts how much each.
 	MaxRequests     = 100
 	MaxRequestTexts = 20
+
+	maxPeople = 2*MaxContacts + MaxRequests // with those who are only members of groups
 )
 
 // Errors about contacts.
@@ -142,7 +144,13 @@ func (t tx) checkName(k identity.PubKey, name string, found bool) error {
 	if err != nil {
 		return err
 	}
-	if !found && len(list) >= MaxContacts {
+	known := 0
+	for _, c := range list {
+		if !c.Met {
+			known++ // members of groups take nobody's place
+		}
+	}
+	if !found && known >= MaxContacts {
 		return ErrMany
 	}
 	for _, c := range list {

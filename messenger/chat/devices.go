@@ -112,7 +112,7 @@ func (e *Engine) editDevices(t tx, k identity.PubKey, f func(l *deviceList) bool
 			return err
 		}
 	}
-	return t.save(deviceBucket, at[:], l)
+	return errors.Join(e.noteCards(t, k, l.List), t.save(deviceBucket, at[:], l))
 }
 
 func has(list []device, number uint32) bool {

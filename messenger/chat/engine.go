@@ -27,6 +27,9 @@ type Config struct {
 	Post  Post          // the messenger where our mailbox is; required, or Posts
 	Posts []Post        // further ones, in the order in which others shall try them; at most MaxPosts with Post
 	Now   func() time.Time
+	// Daily is how many bytes one contact may leave in a day of UTC without our asking: messages, what is offered, groups, pictures that are fetched
+	// unasked. What comes beyond is not kept, which a note in the conversation says. 0: DefaultDaily; at least MinDaily.
+	Daily uint64
 	// Dial makes the Post of a messenger where somebody else has a mailbox and we have none; it connects when it is used, and is closed if it
 	// has Close. The name comes from others: it decides what may be connected to. nil: only people at our messengers are reached.
 	Dial   func(mailbox.Home) (Post, error)
@@ -48,13 +51,15 @@ const (
 	FileProgress
 	JoinAsked     // somebody asks to join a group of ours: Engine.Asking
 	DeviceRemoved // this one: see Engine.Removed
+	GroupInvited  // somebody has added us to a group; Message is the note that says so
+	Refused       // no more of somebody is kept today, or of their groups; Message is the note that says so
 )
 
 // Event is a change that somebody may want to show.
 type Event struct {
 	Kind    EventKind
 	Talk    Talk
-	Message *Message  // of MessageAdded and MessageChanged
+	Message *Message  // of MessageAdded, MessageChanged, GroupInvited and Refused
 	File    MessageID // of FileProgress
 }
 
@@ -68,6 +73,7 @@ type Engine struct {
 	own  []*office     // where our mailbox is; the list does not change
 
 	patience time.Duration // patience, but in tests
+	bounds   bounds
 
 	mu      sync.Mutex                 // guards the following
 	logs    map[group.Hash]*group.Log  // read from the store when first needed
@@ -92,6 +98,12 @@ func Open(cfg Config) (*Engine, error) {
 	if len(posts) > MaxPosts {
 		return nil, fmt.Errorf("chat: %d messengers; %d are allowed", len(posts), MaxPosts)
 	}
+	if cfg.Daily == 0 {
+		cfg.Daily = DefaultDaily
+	}
+	if cfg.Daily < MinDaily {
+		return nil, fmt.Errorf("chat: %d bytes a day of a contact; %d are the least", cfg.Daily, MinDaily)
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -104,7 +116,8 @@ func Open(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{
 		cfg: cfg, v: v, log: cfg.Log.With("part", "chat"), wake: make(chan struct{}, 1), patience: patience,
-		logs: map[group.Hash]*group.Log{}, busy: map[identity.PubKey]*retry{}, visited: map[mailbox.Home]*office{},
+		bounds: bounds{cfg.Daily, MaxInvitations, MaxInvitationsOf, maxInvitedLog},
+		logs:   map[group.Hash]*group.Log{}, busy: map[identity.PubKey]*retry{}, visited: map[mailbox.Home]*office{},
 	}
 	for _, p := range posts {
 		e.own = append(e.own, &office{post: p, stock: make(chan struct{}, 1)})
@@ -134,7 +147,7 @@ func (e *Engine) identify(t tx) error {
 		rand.Read(n[:]) // never fails
 		e.self.Device = binary.BigEndian.Uint32(n[:])
 	}
-	if err := e.openBoxes(t, nil); err != nil {
+	if err := errors.Join(e.openBoxes(t, nil), e.noteOwn(t, e.self.Device, true)); err != nil {
 		return err
 	}
 	return t.put(metaBucket, []byte("device"), binary.BigEndian.AppendUint32(nil, e.self.Device))
@@ -234,7 +247,9 @@ func (e *Engine) say(t tx, to Talk, c *content) (*Message, error) {
 		m.Text = c.text
 	}
 	if to.IsGroup() {
-		m.Want, err = e.groupSize(t, to.Group)
+		if m.Want, err = e.groupSize(t, to.Group); err == nil {
+			err = e.looked(t, to.Group)
+		}
 	} else {
 		err = e.befriend(t, to.Key)
 	}
@@ -278,6 +293,9 @@ func (e *Engine) befriend(t tx, k identity.PubKey) error {
 func (e *Engine) MarkRead(of Talk, n uint64) error {
 	err := e.v.update(func(t tx) error {
 		read, err := e.markRead(t, of, n)
+		if err == nil && of.IsGroup() {
+			err = e.looked(t, of.Group)
+		}
 		if err != nil || len(read) == 0 {
 			return err
 		}

@@ -135,6 +135,9 @@ func (e *Engine) confirm(in *inbox) error {
 		return nil
 	}
 	for k, ids := range in.got {
+		if in.t.muchWaits(k) {
+			continue // they do not fetch; their envelopes come again, and do nothing
+		}
 		for part := range slices.Chunk(ids, maxIDs) {
 			c := content{kind: gotKind, id: newID(), time: e.now(), ids: part}
 			if err := in.t.pushOut(outItem{to: k, ref: once(), bytes: c.append(nil)}); err != nil {

@@ -11,33 +11,6 @@ import (
 	"github.com/skycoin/viscript/node/identity"
 )
 
-// OwnDevice is one of our devices: an engine with our key and a store of its own.
-type OwnDevice struct {
-	Device uint32
-	This   bool // the one that is asked
-	Issued time.Time
-	Expiry time.Time // of its card, which it renews
-	Gone   bool      // removed; nothing goes there, and messengers take no card of it
-}
-
-// ErrDevice: no such device of ours, or this one.
-var ErrDevice = errors.New("chat: no other device of ours has this number")
-
-// Devices lists our devices, as far as this one has heard of them; this one first.
-func (e *Engine) Devices() ([]OwnDevice, error) {
-	known, err := e.knownDevices(e.self.Owner)
-	list := []OwnDevice{{Device: e.self.Device, This: true}}
-	for _, d := range known.List {
-		o := OwnDevice{d.Device, d.Device == e.self.Device, d.Issued, d.Expiry, d.Gone}
-		if o.This {
-			list[0] = o
-		} else {
-			list = append(list, o)
-		}
-	}
-	return list, err
-}
-
 // RemoveDevice ends another device of ours: messengers delete what waits for it, the people whom we write to stop writing to it (at once when they
 // write, at the latest a day later), and groups get new keys from them. It is for devices that are not used any more: whoever has our key can make
 // another one. Errors: ErrDevice.
@@ -223,6 +196,9 @@ func (e *Engine) openOwn(in *inbox, from mailbox.Address, kind byte, rest []byte
 		return errForeign
 	}
 	text, err := e.openPair(in.t, from, kind, rest, nil)
+	if err == nil {
+		err = e.noteOwn(in.t, from.Device, true)
+	}
 	if err != nil {
 		return err
 	}
@@ -302,6 +278,11 @@ func (e *Engine) takeCopy(in *inbox, c *content) error {
 	if err := in.t.saveTalk(&s); err != nil {
 		return err
 	}
+	if to.IsGroup() {
+		if err := e.looked(in.t, to.Group); err != nil {
+			return err
+		}
+	}
 	return e.unpark(in, "receipt", said.id[:])
 }
 
@@ -333,6 +314,11 @@ func (e *Engine) takeSeen(in *inbox, c *content) error {
 	}
 	if _, err := e.markRead(in.t, of, r.n); err != nil {
 		return err
+	}
+	if of.IsGroup() {
+		if err := e.looked(in.t, of.Group); err != nil {
+			return err
+		}
 	}
 	in.events = append(in.events, Event{Kind: ContactChanged, Talk: of})
 	return nil

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/skycoin/viscript/messenger/chat/group"
+	"github.com/skycoin/viscript/messenger/mailbox"
 )
 
 // others is how many other devices of theirs a person's device knows that are not gone.
@@ -216,5 +218,50 @@ func TestFileNames(t *testing.T) {
 	}
 	if n := len(cleanFileName(string(bytes.Repeat([]byte("é"), 200)))); n > MaxFileName {
 		t.Errorf("%d bytes", n)
+	}
+}
+
+// TestKnownDevices: what a person sees of their devices: since when, when each was there last, and a name that stays here.
+func TestKnownDevices(t *testing.T) {
+	e := victim(t)
+	now := time.Now().Truncate(time.Minute).Add(10 * time.Second)
+	e.cfg.Now = func() time.Time { return now }
+	list, err := e.Devices()
+	if err != nil || len(list) != 1 || !list[0].This || list[0].Since.IsZero() || list[0].Seen.Before(list[0].Since) {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	const other = 77
+	card := mailbox.Card{Device: other, Issued: now, Expiry: now.Add(time.Hour)}.Sign(e.cfg.Key)
+	a := attack(t, e.cfg.Key, other, e)
+	e.give(t, a.letter(&content{kind: cardKind, bytes: card.Append(nil)}))
+	began := now.Truncate(time.Minute)
+	now = now.Add(time.Hour)
+	e.give(t, a.letter(&content{kind: seenKind, key: aKey(), author: aKey()}))
+	if err := e.NameDevice(other, " the laptop "); err != nil {
+		t.Fatal(err)
+	}
+	list, err = e.Devices()
+	if err != nil || len(list) != 2 || list[1].Device != other || list[1].Name != "the laptop" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if d := list[1]; !d.Since.Equal(began) || !d.Seen.Equal(now.Truncate(time.Minute)) {
+		t.Errorf("since %v, seen %v; want %v, %v", d.Since, d.Seen, began, now.Truncate(time.Minute))
+	}
+	if err := e.NameDevice(78, "x"); !errors.Is(err, ErrDevice) {
+		t.Errorf("a device that is not there: %v", err)
+	}
+	if err := e.NameDevice(other, "a\nb"); !errors.Is(err, ErrName) {
+		t.Errorf("a name of two lines: %v", err)
+	}
+	if err := e.NameDevice(other, ""); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Hour)
+	if err := e.RemoveDevice(other); err != nil {
+		t.Fatal(err)
+	}
+	list, err = e.Devices()
+	if err != nil || len(list) != 2 || !list[1].Gone || list[1].Name != "" || list[1].Seen.After(now.Add(-30*time.Minute)) {
+		t.Errorf("%+v, %v", list, err)
 	}
 }

@@ -39,6 +39,7 @@ type inbox struct {
 	events   []Event
 	receipts map[receiptFor][]MessageID
 	got      map[identity.PubKey][]MessageID // envelopes to confirm
+	accounts map[Talk]*account
 }
 
 type receiptFor struct {
@@ -53,7 +54,7 @@ func (e *Engine) read(ctx context.Context, o *office, letters []mailbox.Letter) 
 	}
 	var in *inbox
 	err := e.v.update(func(t tx) error {
-		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}, got: map[identity.PubKey][]MessageID{}}
+		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}, got: map[identity.PubKey][]MessageID{}, accounts: map[Talk]*account{}}
 		for _, l := range letters {
 			err := e.open(in, l)
 			if errors.Is(err, errForeign) {
@@ -67,7 +68,7 @@ func (e *Engine) read(ctx context.Context, o *office, letters []mailbox.Letter) 
 				return err
 			}
 		}
-		return e.confirm(in)
+		return errors.Join(in.saveAccounts(), e.confirm(in))
 	})
 	if err != nil {
 		e.forgetLogs()
@@ -107,6 +108,7 @@ func (e *Engine) open(in *inbox, l mailbox.Letter) error {
 	if !found {
 		wanted = func(text []byte) error { return e.fromStranger(in, from.Owner, text) }
 	} else {
+		wanted = func([]byte) error { return e.pay(in, &p, greeted(&p), greetingCost) }
 		in.got[from.Owner] = append(in.got[from.Owner], MessageID(l.ID[:]))
 	}
 	if kind == groupBody {
@@ -126,6 +128,14 @@ func (e *Engine) open(in *inbox, l mailbox.Letter) error {
 		return errForeign
 	}
 	return e.apply(in, from, c)
+}
+
+// greeted is the conversation to which a greeting belongs: none, as long as the person is not known.
+func greeted(p *Contact) Talk {
+	if p.known() {
+		return To(p.Key)
+	}
+	return Talk{}
 }
 
 // openPair opens what is between two devices: an opening, which wanted may refuse, or a message of a ratchet that there is.
@@ -255,6 +265,11 @@ func (e *Engine) hear(in *inbox, from mailbox.Address, talk Talk, c *content) er
 	p, err := e.meetContact(in, from, talk, &s)
 	if err != nil {
 		return err
+	}
+	if talk.IsGroup() || !p.Request { // of those who ask to talk the number is bounded
+		if err := e.pay(in, &p, talk, len(c.text)+messageCost); err != nil {
+			return err
+		}
 	}
 	m := &Message{ID: c.id, From: from.Owner, Time: c.time, At: e.now(), Reply: c.reply, Gap: s.gap(from, c.seq)}
 	if c.kind == fileKind {

@@ -3,7 +3,6 @@ package chat
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"strings"
 	"time"
 
@@ -203,40 +202,6 @@ func (e *Engine) History(of Talk, before uint64, n int) ([]Message, error) {
 			}
 		}
 		return nil
-	})
-	return list, err
-}
-
-// Found is a message that a search came upon.
-type Found struct {
-	Talk    Talk
-	Message Message
-}
-
-// Search finds messages that contain the words, in either case, the newest of each conversation first; at most limit.
-func (e *Engine) Search(words string, limit int) ([]Found, error) {
-	words = strings.ToLower(strings.TrimSpace(words))
-	if words == "" {
-		return nil, errors.New("chat: what to search for")
-	}
-	var list []Found
-	err := e.v.view(func(t tx) error {
-		return t.each(talkBucket, nil, func(_, b []byte) (bool, error) {
-			s, err := parseTalk(b)
-			if err != nil {
-				return false, err
-			}
-			k := t.v.talkToken(s.Talk)
-			for n := s.Last; n > 0 && len(list) < limit; n-- {
-				var m Message
-				if found, err := t.load(historyBucket, ref{k, n}.key(), &m); err != nil {
-					return false, err
-				} else if found && (strings.Contains(strings.ToLower(m.Text), words) || m.File != nil && strings.Contains(strings.ToLower(m.File.Name), words)) {
-					list = append(list, Found{s.Talk, m})
-				}
-			}
-			return len(list) < limit, nil
-		})
 	})
 	return list, err
 }

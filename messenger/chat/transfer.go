@@ -191,6 +191,15 @@ func (e *Engine) DropFile(from identity.PubKey, id MessageID) error {
 // FetchFile asks the sender of a message for its file; what is there already is not asked for again. It comes while Run runs: see
 // FileProgress events, Progress and ReadFile. Errors: ErrFile, ErrFileRoom.
 func (e *Engine) FetchFile(talk Talk, from identity.PubKey, id MessageID) error {
+	return e.fetchFile(talk, from, id, false)
+}
+
+// FetchUnasked is FetchFile without the person's word: the file counts as one that its sender has left. Errors: ErrAllowance too.
+func (e *Engine) FetchUnasked(talk Talk, from identity.PubKey, id MessageID) error {
+	return e.fetchFile(talk, from, id, true)
+}
+
+func (e *Engine) fetchFile(talk Talk, from identity.PubKey, id MessageID, unasked bool) error {
 	err := e.v.update(func(t tx) error {
 		r, found, err := t.find(from, id)
 		if err != nil {
@@ -216,6 +225,11 @@ func (e *Engine) FetchFile(talk Talk, from identity.PubKey, id MessageID) error 
 			s.Have = 0 // of a version without it
 		}
 		if !there {
+			if unasked && from != e.self.Owner {
+				if err := e.payUnasked(t, from, m.File.Size); err != nil {
+					return err
+				}
+			}
 			if err := t.fileRoom(m.File.Size); err != nil {
 				return err
 			}

@@ -54,19 +54,21 @@ const (
 	fileBucket     = "files"
 	chunkBucket    = "chunks"
 	transferBucket = "transfers"
-	keptBucket     = "kept"    // envelopes that one messenger has and their reader has not confirmed, by person
-	confirmBucket  = "confirm" // envelope → where it is kept
-	linkBucket     = "links"   // invitations of ours
-	joinBucket     = "joins"   // groups that we have asked to join
-	askingBucket   = "asking"  // people who ask to join groups of ours
-	goneBucket     = "gone"    // last cards of devices of ours
-	boxBucket      = "boxes"   // the mailbox's keys, by when they were made
+	keptBucket     = "kept"     // envelopes that one messenger has and their reader has not confirmed, by person
+	confirmBucket  = "confirm"  // envelope → where it is kept
+	linkBucket     = "links"    // invitations of ours
+	joinBucket     = "joins"    // groups that we have asked to join
+	askingBucket   = "asking"   // people who ask to join groups of ours
+	goneBucket     = "gone"     // last cards of devices of ours
+	boxBucket      = "boxes"    // the mailbox's keys, by when they were made
+	ownBucket      = "own"      // what is noted of our devices
+	accountBucket  = "accounts" // what people have left in a day
 )
 
 func buckets() []string {
 	return []string{metaBucket, contactBucket, talkBucket, historyBucket, idBucket, deviceBucket, sessionBucket, openedBucket, prekeyBucket,
 		outBucket, wireBucket, groupBucket, logBucket, chainBucket, sendingBucket, parkedBucket, fileBucket, chunkBucket, transferBucket,
-		keptBucket, confirmBucket, linkBucket, joinBucket, askingBucket, goneBucket, boxBucket}
+		keptBucket, confirmBucket, linkBucket, joinBucket, askingBucket, goneBucket, boxBucket, ownBucket, accountBucket}
 }
 
 // token stands for something in the keys of the store, without saying what.

@@ -46,6 +46,10 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/upload/{id}", s.uploadState)
 	mux.HandleFunc("POST /api/upload/{id}", s.endUpload)
 	mux.HandleFunc("DELETE /api/upload/{id}", s.dropUpload)
+	mux.HandleFunc("GET /api/devices", s.devices)
+	mux.HandleFunc("POST /api/device", s.device)
+	mux.HandleFunc("POST /api/export", s.makeExport)
+	mux.HandleFunc("GET /api/export/{id}", s.takeExport)
 	mux.HandleFunc("POST /api/leave", s.leave)
 	return mux
 }

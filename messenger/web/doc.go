@@ -38,7 +38,7 @@
 //	GET  /api/links?talk=TALK                        [{key, text, expiry, uses, ask}]
 //	POST /api/link      {talk, hours, people, ask}   {link}
 //	POST /api/join      {link}
-//	POST /api/fetch     {talk, from, id}             asks for a file
+//	POST /api/fetch     {talk, from, id, unasked}    asks for a file; unasked: the person has not, and nothing is done when much has come
 //	GET  /api/progress?from=KEY&id=ID                {have, done}
 //	GET  /api/file/KEY/ID[?save=1]                   a file that is here; ranges are served
 //	POST /api/upload    {talk, name, size}           {id}; the file then comes in pieces
@@ -46,5 +46,9 @@
 //	GET  /api/upload/ID                              {offset}
 //	POST /api/upload/ID                              all is there: {id} of the message
 //	DELETE /api/upload/ID
+//	GET  /api/devices                                [{device, name, this, gone, since, seen}] of this person
+//	POST /api/device    {device, act, name}          act: name, remove
+//	POST /api/export    {passphrase, key}            {id}: an export is written; key: with the person's key, for another device
+//	GET  /api/export/ID                              the export, once, for this session, within a minute
 //	POST /api/leave                                  ends the session
 package web

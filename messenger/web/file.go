@@ -25,10 +25,21 @@ func (s *Server) fetch(w http.ResponseWriter, r *http.Request) {
 		Talk chat.Talk       `json:"talk"`
 		From identity.PubKey `json:"from"`
 		ID   chat.MessageID  `json:"id"`
+		// Unasked: the page fetches it by itself.
+		Unasked bool `json:"unasked"`
 	}
-	if body(w, r, &q) {
+	if !body(w, r, &q) {
+		return
+	}
+	if !q.Unasked {
 		answer(w, struct{}{}, s.e.FetchFile(q.Talk, q.From, q.ID))
+		return
 	}
+	err := s.e.FetchUnasked(q.Talk, q.From, q.ID)
+	if errors.Is(err, chat.ErrAllowance) {
+		err = nil // the person may ask for it
+	}
+	answer(w, struct{}{}, err)
 }
 
 // named reads whose file is meant.

@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,6 +37,9 @@ type Config struct {
 	Engine *chat.Engine // required; not closed
 	// PeerUID tells who holds the other end of a connection; others than our own user get nothing. nil: not asked.
 	PeerUID func(net.Conn) (int, error)
+	// Export writes an export of the history, as package chat describes it, with the person's key if key is set; nil: the page offers none.
+	Export func(w io.Writer, passphrase string, key bool) error
+	Dir    string // where exports are written until they are taken; "": the system's folder for such files
 	// LinkUsed is called when a link has been used or has run out; must not block. nil: not.
 	LinkUsed func()
 	Log      *slog.Logger // nil: none
@@ -52,6 +56,7 @@ type Server struct {
 	doors   *doors
 	hub     *hub
 	uploads *uploads
+	exports *exports
 	heard   heard
 	timeout timeouts
 	files   chan struct{} // a token per file that is being answered
@@ -87,7 +92,7 @@ func New(cfg Config) (*Server, error) {
 		doors: newDoors(cfg.Now, cfg.LinkUsed), files: make(chan struct{}, maxFiles), searches: make(chan struct{}, maxSearch), timeout: timeouts{headTimeout, bodyTimeout},
 	}
 	s.hub = newHub(s.doors.valid)
-	s.uploads = newUploads(s.e)
+	s.uploads, s.exports = newUploads(s.e), newExports()
 	return s, nil
 }
 
@@ -154,6 +159,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	open.Wait()
 	s.doors.close()
+	s.exports.close()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -45,6 +45,7 @@ type site struct {
 	*Server
 	t      *testing.T
 	secret string
+	dir    string       // for exports
 	now    atomic.Int64 // seconds that have passed more than they have
 	used   atomic.Int64
 	uid    atomic.Int64
@@ -65,7 +66,12 @@ func open(t *testing.T, with ...func(*Server)) *site {
 	s := &site{t: t}
 	s.uid.Store(int64(os.Getuid()))
 	notify := atomic.Pointer[Server]{}
-	e, err := chat.Open(chat.Config{Key: newKey(t), Dir: t.TempDir(), Post: nowhere{}, Notify: func(ev chat.Event) {
+	secret := bytes.Repeat([]byte{7}, identity.SecKeyLen)
+	key, err := identity.FromSecret(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := chat.Open(chat.Config{Key: key, Dir: t.TempDir(), Post: nowhere{}, Notify: func(ev chat.Event) {
 		if w := notify.Load(); w != nil {
 			w.Notify(ev)
 		}
@@ -73,7 +79,14 @@ func open(t *testing.T, with ...func(*Server)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.dir = t.TempDir()
 	s.Server, err = New(Config{
+		Dir: s.dir, Export: func(w io.Writer, passphrase string, key bool) error {
+			if key {
+				return e.ExportDevice(w, passphrase, secret)
+			}
+			return e.Export(w, passphrase)
+		},
 		Listen: "127.0.0.1:0", Name: "ann", Engine: e, LinkUsed: func() { s.used.Add(1) },
 		Now:     func() time.Time { return time.Now().Add(time.Duration(s.now.Load()) * time.Second) },
 		PeerUID: func(net.Conn) (int, error) { return int(s.uid.Load()), nil },

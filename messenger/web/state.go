@@ -64,6 +64,8 @@ type groupRow struct {
 	Name    string      `json:"name"`
 	Role    string      `json:"role"` // our part: admin, member, left
 	Members []memberRow `json:"members"`
+	// By has brought us here, and we have not looked; nil: we have.
+	By *identity.PubKey `json:"by,omitempty"`
 }
 
 type memberRow struct {
@@ -147,10 +149,19 @@ func (s *Server) people() ([]personRow, error) {
 }
 
 func (s *Server) groups() ([]groupRow, error) {
+	waiting, err := s.e.Invitations()
+	if err != nil {
+		return nil, err
+	}
+	by := map[group.Hash]*identity.PubKey{}
+	for _, i := range waiting {
+		by[i.Group] = &i.By
+	}
 	list, err := s.e.Groups()
 	rows := make([]groupRow, len(list))
 	for i, g := range list {
 		rows[i] = s.groupOf(g)
+		rows[i].By = by[g.ID()]
 	}
 	return rows, err
 }

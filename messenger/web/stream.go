@@ -160,6 +160,9 @@ func (s *Server) Notify(ev chat.Event) {
 		row := rowOf(ev.Message)
 		s.hub.tell(event{Kind: "message", Talk: talk, Message: &row})
 		s.listen(ev)
+	case chat.Refused:
+		row := rowOf(ev.Message)
+		s.hub.tell(event{Kind: "message", Talk: talk, Message: &row})
 	case chat.NewDevice:
 		s.hub.tell(event{Kind: "device", Talk: talk})
 	case chat.FileProgress:

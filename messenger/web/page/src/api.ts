@@ -18,7 +18,7 @@ export interface Person {
 }
 
 export interface Member { key: Key; admin?: boolean }
-export interface Group { talk: TalkID; name: string; role: 'admin' | 'member' | 'left'; members: Member[] }
+export interface Group { talk: TalkID; name: string; role: 'admin' | 'member' | 'left'; members: Member[]; by?: Key }
 export interface FileInfo { name: string; size: number }
 
 export type Status = 'received' | 'queued' | 'sent' | 'delivered' | 'read'
@@ -45,6 +45,7 @@ export interface Link { key: Key; text?: string; expiry: string; uses: number; a
 export interface Asking { talk: TalkID; key: Key; at: string }
 export interface Joining { talk: TalkID; inviter: Key; expiry: string }
 export interface State { me: Me; people: Person[]; groups: Group[]; talks: Talk[]; asking?: Asking[]; joining?: Joining[] }
+export interface Device { device: string; name?: string; this?: boolean; gone?: boolean; since?: string; seen?: string }
 export interface Found { talk: TalkID; message: Message }
 export interface Progress { have: number; done: boolean }
 

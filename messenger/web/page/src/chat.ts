@@ -2,7 +2,8 @@
 import { useEffect, useReducer } from 'preact/hooks'
 import { drop, Failure, get, post, put } from './api'
 import type { Asking, Event, Found, Group, Joining, Key, Me, Message, Person, Progress, State, Talk, TalkID } from './api'
-import { shortKey } from './text'
+import { notify } from './notify'
+import { plain, shortKey } from './text'
 
 export type Phase = 'loading' | 'ready' | 'away' | 'ended' | 'moved'
 
@@ -25,7 +26,7 @@ export interface Upload {
 }
 
 export type Show =
-  | { kind: 'me' | 'newPerson' | 'newGroup' | 'join' | 'keys' }
+  | { kind: 'me' | 'newPerson' | 'newGroup' | 'devices' | 'export' }
   | { kind: 'person'; key: Key }
   | { kind: 'group'; talk: TalkID }
   | null
@@ -56,6 +57,7 @@ class Chat {
   show: Show = null
   toast = ''
   said = '' // for screen readers
+  devicesChanged = 0 // counts
 
   private listeners = new Set<() => void>()
   private planned = false
@@ -149,7 +151,8 @@ class Chat {
         if (ev.id) this.fileMoved(ev.id)
         break
       case 'device':
-        if (ev.talk) this.tell(`${this.title(ev.talk)} uses a new device: compare the safety number again.`)
+        if (ev.talk === this.me.key) this.devicesChanged++
+        else if (ev.talk) this.tell(`${this.title(ev.talk)} uses a new device: compare the safety number again.`)
         this.soon()
         break
       case 'state':
@@ -297,20 +300,33 @@ class Chat {
     }
     const row = this.talks.find((t) => t.talk === talk)
     const fresh = m.status === 'received' && (!row?.last || m.n > row.last.n)
-    if (fresh && !m.note) this.said = `${this.name(m.from)}: ${m.file ? `file ${m.file.name}` : (m.text ?? '').slice(0, 200)}`
+    if (fresh && !m.note) {
+      this.said = `${this.name(m.from)}: ${m.file ? `file ${m.file.name}` : (m.text ?? '').slice(0, 200)}`
+      this.notify(talk, m)
+    }
     this.changed()
     this.soon()
     this.markRead()
   }
 
+  /** notify tells on the desktop who wrote; of people who are not known nothing but that. */
+  private notify(talk: TalkID, m: Message) {
+    const p = this.people.get(m.from), group = talk.startsWith('group:')
+    const known = group || (p && !p.request && !p.met)
+    const who = !known ? 'Somebody who is not known' : plain(this.name(m.from)) + (group ? ` in ${plain(this.title(talk))}` : '')
+    notify(talk, m.id, who, m.file ? 'sent a file' : 'wrote', known && !m.file ? (m.text ?? '').slice(0, 200) : '', () => this.go(talk))
+  }
+
   markRead() {
     const talk = this.open
-    if (!talk || document.visibilityState !== 'visible' || !document.hasFocus() || !this.unread(talk)) return
+    const group = this.groups.get(talk)
+    if (!talk || document.visibilityState !== 'visible' || !document.hasFocus() || (!this.unread(talk) && !group?.by)) return
     const row = this.talks.find((t) => t.talk === talk)
     const h = this.histories.get(talk)
     const last = h?.list[h.list.length - 1]
     if (!row || row.request || !h?.tail || !last || !row.last || last.n < row.last.n) return
     row.unread = 0
+    delete group?.by
     void post('/api/read', { talk, n: last.n }).catch(() => undefined)
   }
 
@@ -355,7 +371,7 @@ class Chat {
       const known = this.people.get(m.from)
       const row = this.talks.find((t) => t.talk === talk)
       if (!p.done && this.isPicture(m) && m.file!.size <= fetchedAtOnce && known && !known.request && !known.met && !row?.request) {
-        await post('/api/fetch', { talk, from: m.from, id: m.id })
+        await post('/api/fetch', { talk, from: m.from, id: m.id, unasked: true })
       }
     } catch {
       // it can be asked for by hand

@@ -4,6 +4,7 @@ import { get, post } from './api'
 import type { Group, Key, Link, TalkID } from './api'
 import { chat, useChat } from './chat'
 import { Icon } from './icons'
+import { Devices, ExportHistory, NoticeChoice } from './own'
 import { Identicon } from './identicon'
 import { enter, Verified } from './sidebar'
 import { dateTime, heardOf, plain, shortKey } from './text'
@@ -19,6 +20,8 @@ export function Dialogs() {
   const c = useChat()
   switch (c.show?.kind) {
     case 'me': return <Me />
+    case 'devices': return <Devices />
+    case 'export': return <ExportHistory />
     case 'newPerson': return <NewPerson />
     case 'newGroup': return <NewGroup />
     case 'person': return <PersonDetails key={c.show.key} id={c.show.key} />
@@ -28,7 +31,7 @@ export function Dialogs() {
 }
 
 /** Dialog is modal: the browser keeps the focus in it, and gives it back. */
-function Dialog({ title, children }: { title: string; children: ComponentChildren }) {
+export function Dialog({ title, children }: { title: string; children: ComponentChildren }) {
   const c = useChat()
   const ref = useRef<HTMLDialogElement>(null)
   useLayoutEffect(() => {
@@ -84,19 +87,25 @@ function Me() {
           <label><input type="radio" name="look" checked={look === t} onChange={() => { applyTheme(t); setLook(t) }} /><span>{{ system: 'System', light: 'Light', dark: 'Dark' }[t]}</span></label>
         ))}
       </fieldset>
+      <NoticeChoice />
+      <div class="buttons">
+        <button onClick={() => { c.show = { kind: 'devices' }; c.changed() }}>Your devices</button>
+        <button onClick={() => { c.show = { kind: 'export' }; c.changed() }}>Export the history</button>
+      </div>
       <div class="buttons"><button onClick={() => void out()}>Sign out of this browser</button></div>
     </Dialog>
   )
 }
 
-interface FieldProps { label: string; value: string; set: (s: string) => void; hint?: string; problem?: string; max: number; mono?: boolean; focus?: boolean }
+interface FieldProps { label: string; value: string; set: (s: string) => void; hint?: string; problem?: string; max: number; mono?: boolean; focus?: boolean; secret?: boolean }
 
-function Field({ label, value, set, hint, problem, max, mono, focus }: FieldProps) {
+export function Field({ label, value, set, hint, problem, max, mono, focus, secret }: FieldProps) {
   const id = 'f-' + label.replace(/\W/g, '')
+  const kind = secret ? { type: 'password', autocomplete: 'new-password' } as const : { autocomplete: 'off' } as const
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <input id={id} class={mono ? 'mono' : ''} value={value} maxLength={max} autocomplete="off" spellcheck={false} autofocus={focus}
+      <input id={id} class={mono ? 'mono' : ''} value={value} maxLength={max} {...kind} spellcheck={false} autofocus={focus}
         aria-describedby={id + '-d'} aria-invalid={problem ? 'true' : undefined} onInput={(e) => set(e.currentTarget.value)} />
       <p id={id + '-d'} class={problem ? 'problem' : 'hint'} role={problem ? 'alert' : undefined}>{problem || hint}</p>
     </div>
@@ -266,7 +275,7 @@ function PersonDetails({ id }: { id: Key }) {
 }
 
 /** Sure is a button that asks once more. */
-function Sure({ text, ask, act }: { text: string; ask: string; act: () => void }) {
+export function Sure({ text, ask, act }: { text: string; ask: string; act: () => void }) {
   const [asked, setAsked] = useState(false)
   return <button class="danger" onBlur={() => setAsked(false)} onClick={() => (asked ? act() : setAsked(true))}>{asked ? ask : text}</button>
 }

@@ -41,6 +41,8 @@ export function noteText(m: Message): string {
     case 'invite': return `${who} made a link to join`
     case 'offer': return `${who} made a link to ask to join`
     case 'revoke': return `${who} revoked a link`
+    case 'full': return `${who} has left ${bytes(Number(name))} here today, as much as one contact may: more of today is not kept`
+    case 'invited': return `${who} has brought you into ${name} ${name === '1' ? 'group' : 'groups'} where you have not looked: more are not taken before you do`
   }
   return `${who}: ${kind}`
 }

@@ -47,7 +47,7 @@ export function Sidebar() {
     <div class="side" role={narrow ? 'main' : 'complementary'} aria-label="Conversations and people">
       <Title class="hidden">Chat of {c.me.name}</Title>
       <div class="sidehead">
-        <button class="who" onClick={() => { c.show = { kind: 'me' }; c.changed() }} aria-label={`You are ${c.me.name}: your key, look, sign out`}>
+        <button class="who" onClick={() => { c.show = { kind: 'me' }; c.changed() }} aria-label={`You are ${c.me.name}: your key, devices, export, look, sign out`}>
           {c.me.key && <Identicon id={c.me.key} size={38} />}
           <span class="whoname">{c.me.name}</span>
         </button>
@@ -156,7 +156,7 @@ function Talks({ list, empty }: { list: Talk[]; empty: string }) {
               </span>
               <span class="rowlast">
                 {t.last && !t.last.note && t.last.from === c.me.key && <StatusMark m={t.last} />}
-                <bdi>{lastWords(t.last, t.talk.startsWith('group:'))}</bdi>
+                <bdi>{c.groups.get(t.talk)?.by ? <span class="tag">new</span> : ''} {lastWords(t.last, t.talk.startsWith('group:'))}</bdi>
                 {t.unread > 0 && <span class="badge">{t.unread > 999 ? '999+' : t.unread}<span class="hidden"> unread</span></span>}
               </span>
             </span>

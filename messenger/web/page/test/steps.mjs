@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { accessible, everyway } from './axe.mjs'
 import { elsewhere } from './elsewhere.mjs'
+import { devices, history, notices } from './own.mjs'
 import { picture } from './picture.mjs'
 import { addContact, heard, openTalk, say, shot, until } from './world.mjs'
 
@@ -340,6 +341,10 @@ export const steps = {
     await b.getByRole('searchbox', { name: 'Search emoji' }).press('Escape')
     await a.keyboard.press('Escape')
   },
+
+  devices,
+  history,
+  notices,
 
   async theme(w) {
     const a = w.pages.ann

@@ -59,6 +59,24 @@ class Process {
   }
 }
 
+/** desktop stands for a desktop that shows notices: told has them, asked says how often it was asked whether it may. */
+function desktop() {
+  window.told = []
+  window.asked = 0
+  window.Notification = class {
+    static permission = 'default'
+    static async requestPermission() {
+      window.asked++
+      return (this.permission = 'granted')
+    }
+    constructor(title, { body, tag }) {
+      Object.assign(this, { title, body, tag })
+      window.told.push(this)
+    }
+    close() {}
+  }
+}
+
 export class World {
   static async make() {
     const w = new World()
@@ -99,6 +117,7 @@ export class World {
     const context = await this.browser.newContext({ viewport: { width: 1180, height: 780 }, locale: 'en-GB', reducedMotion: 'reduce', ...options })
     context.setDefaultTimeout(patience)
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: person.origin }).catch(() => undefined)
+    await context.addInitScript(desktop)
     const page = await context.newPage()
     page.problems = []
     page.on('pageerror', (err) => page.problems.push(String(err)))
