@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 )
 
@@ -312,15 +311,14 @@ func FuzzOpen(f *testing.F) {
 	}
 	_, others := begin(f)
 	for _, m := range others {
-		m[len(m)-1] ^= 1 // all but what is read last is genuine
+		// All but the tag, which is read last, is genuine. No mutation brings that back, as it would a bit: what is genuine in one process is
+		// so in the others, whose keys are the same.
+		clear(m[len(m)-tagLen:])
 		f.Add(m)
 	}
 	f.Add([]byte{version})
 	f.Fuzz(func(t *testing.T, m []byte) {
-		bob, others := begin(t)
-		if slices.ContainsFunc(others, func(o []byte) bool { return bytes.Equal(o, m) }) {
-			return
-		}
+		bob, _ := begin(t)
 		before := bob.AppendTo(nil)
 		if _, err := bob.Open(nil, m, testAD); err == nil {
 			t.Fatal("a forged message opened")
