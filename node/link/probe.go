@@ -27,18 +27,25 @@ type prober struct {
 	deadline time.Duration // when a ping without an answer means death
 	due      time.Duration // when the next step was to come; 0: unknown
 	waiting  bool
+	spared   bool // the deadline of this ping was put off by lateGrace
 	punched  bool // set before the first step
 }
 
-// lateStep is how late a step must come to tell that this process stood still.
-const lateStep = 200 * time.Millisecond
+// lateStep is how late a step must come to tell that this process stood still; lateGrace is then given, once for a ping, to read what came.
+const (
+	lateStep  = 200 * time.Millisecond
+	lateGrace = time.Second
+)
 
 // step is told the time, when the neighbour was last heard, whether routes use the link, and whether this host
 // has reason to doubt it. It tells whether to ping now, whether the link is dead, and when to step again. A step that comes late
-// gives the answer, which may lie here unread, as much longer.
+// gives the answer, which may lie here unread, as much longer, and time to be read.
 func (p *prober) step(now, heard, rtt time.Duration, busy, doubt bool) (ping, dead bool, next time.Duration) {
 	if late := now - p.due; p.due > 0 && p.waiting && late > lateStep {
 		p.deadline += late
+		if !p.spared { // it may have been the step at which the link would be dead
+			p.spared, p.deadline = true, max(p.deadline, now+lateGrace)
+		}
 	}
 	if p.waiting && heard >= p.asked {
 		p.waiting = false
@@ -58,7 +65,7 @@ func (p *prober) step(now, heard, rtt time.Duration, busy, doubt bool) (ping, de
 	case p.waiting:
 		p.deadline = min(p.deadline, now+grace)
 	case now-p.asked >= period:
-		ping, p.waiting, p.asked, p.deadline = true, true, now, now+grace
+		ping, p.waiting, p.spared, p.asked, p.deadline = true, true, false, now, now+grace
 	}
 	next = p.asked + period - now
 	if p.waiting {

@@ -88,6 +88,45 @@ func TestLateStepGivesTime(t *testing.T) {
 	}
 }
 
+// The same at the step at which the link would be dead; and where every step comes late, a neighbour that says nothing is dead all the same.
+func TestLastStepIsLate(t *testing.T) {
+	for _, punched := range []bool{false, true} {
+		for _, answered := range []bool{true, false} {
+			p := prober{punched: punched}
+			const began, stood = idlePing, 10 * time.Second
+			_, dead, next := p.step(began, 0, 0, true, false)
+			now := began
+			for now+next < p.deadline {
+				now += next
+				_, dead, next = p.step(now, 0, 0, true, false)
+			}
+			now += next + stood
+			_, dead, next = p.step(now, 0, 0, true, false)
+			if dead || next > lateGrace {
+				t.Fatalf("punched %t: dead %t, next step after %v", punched, dead, next)
+			}
+			heard := time.Duration(0)
+			if answered {
+				heard = now // it lay there unread
+			}
+			if _, dead, _ = p.step(now+next, heard, 0, true, false); dead == answered {
+				t.Errorf("punched %t, answered %t: dead %t", punched, answered, dead)
+			}
+		}
+	}
+	var p prober
+	const began, late = idlePing, 2 * lateStep
+	_, dead, next := p.step(began, 0, 0, true, false)
+	now := began
+	for !dead && now < time.Minute {
+		now += next + late
+		_, dead, next = p.step(now, 0, 0, true, false)
+	}
+	if took := now - began; !dead || took > 3*busyGrace {
+		t.Errorf("dead %t after %v of steps that all come late", dead, took)
+	}
+}
+
 func TestPong(t *testing.T) {
 	l := new(Link)
 	const now = time.Second
