@@ -297,9 +297,12 @@ func testArticle(t *testing.T, d *demo) {
 		}
 		return err
 	})
-	if out := d.ok(t, "tell", d.id(t, "demo-tracker"), "apps"); !strings.Contains(out, "sockssrv0") {
-		t.Errorf("the tracker does not know it:\n%s", out)
-	}
+	eventuallyTrue(t, "the tracker knows it", func() error {
+		if out := d.ok(t, "tell", d.id(t, "demo-tracker"), "apps"); !strings.Contains(out, "sockssrv0") {
+			return fmt.Errorf("it knows:\n%s", out)
+		}
+		return nil
+	})
 }
 
 // saysWhy checks that an app ended with exit code 1 and a reason in its log.
