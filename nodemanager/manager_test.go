@@ -163,14 +163,21 @@ func TestChangedManagerKeyIsRefused(t *testing.T) {
 	})
 }
 
-// raw connects with a key of its own and speaks the protocol by hand.
+// greet connects with a key of its own, again where the handshake took longer than it may.
+func greet(t *testing.T, m *managerAt, k *identity.Key) (nc net.Conn, r secure.Result) {
+	t.Helper()
+	eventually(t, "a handshake", func() (err error) {
+		nc = dial(t, m.addr.HostPort)
+		r, err = secure.Dial(deadline(t), nc, secure.Config{Local: k, Kind: secure.KindControl, Network: network}, m.Key())
+		return err
+	})
+	return nc, r
+}
+
+// raw speaks the protocol by hand.
 func raw(t *testing.T, m *managerAt, k *identity.Key) *control.Peer {
 	t.Helper()
-	nc := dial(t, m.addr.HostPort)
-	r, err := secure.Dial(deadline(t), nc, secure.Config{Local: k, Kind: secure.KindControl, Network: network}, m.Key())
-	if err != nil {
-		t.Fatal(err)
-	}
+	nc, r := greet(t, m, k)
 	p := control.NewPeer(control.PeerConfig{Conn: secure.NewConn(nc, r), Serve: func(context.Context, control.Type, []byte) ([]byte, error) { return nil, nil }})
 	start(t, func(ctx context.Context) error { p.Run(ctx); return nil })
 	return p
@@ -264,11 +271,7 @@ func TestHostileConnections(t *testing.T) {
 		}
 	}
 	// Behind a good handshake: records that do not open, and a message that is none.
-	nc := dial(t, m.addr.HostPort)
-	r, err := secure.Dial(deadline(t), nc, secure.Config{Local: newKey(t), Kind: secure.KindControl, Network: network}, m.Key())
-	if err != nil {
-		t.Fatal(err)
-	}
+	nc, r := greet(t, m, newKey(t))
 	secure.NewConn(nc, r).WriteMsg([]byte("no message"))
 	nc.SetReadDeadline(time.Now().Add(patience))
 	if _, err := io.ReadAll(nc); isTimeout(err) {

@@ -126,7 +126,7 @@ func persist(f func(i int) error) func(i int) error {
 
 // tooSlow tells the errors of who waited too long, at this end and at the other one.
 func tooSlow(err error) bool {
-	for _, e := range []error{context.DeadlineExceeded, control.ErrClosed, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed} {
+	for _, e := range []error{context.DeadlineExceeded, control.ErrClosed, secure.ErrTimeout, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -181,6 +181,22 @@ func newNode(t testing.TB, manager secure.Addr, name string, opts ...nodeOption)
 
 func (n *fakeNode) pub() identity.PubKey { return n.key.Public() }
 
+// Route is the client's, again when a busy machine was not done with it in the five seconds that the manager gives it.
+func (n *fakeNode) Route(ctx context.Context, q control.RouteRequest) (control.Route, error) {
+	r, _, err := n.route(ctx, q)
+	return r, err
+}
+
+// route is Route that tells how often it asked. What all but the last asked for was taken back, or is being.
+func (n *fakeNode) route(ctx context.Context, q control.RouteRequest) (r control.Route, asked int, err error) {
+	for asked = 1; ; asked++ {
+		r, err = n.Client.Route(ctx, q)
+		if control.CodeOf(err) != control.CodeUnavailable || ctx.Err() != nil {
+			return r, asked, err
+		}
+	}
+}
+
 func (n *fakeNode) reportLinks() []control.LinkReport {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -243,6 +259,13 @@ func (n *fakeNode) hop(r control.RouteKey) (control.Hop, bool) {
 	defer n.mu.Unlock()
 	h, ok := n.hops[r]
 	return h, ok
+}
+
+// taken is how often a rule was to be removed.
+func (n *fakeNode) taken() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.removed)
 }
 
 func (n *fakeNode) rules() int {
