@@ -149,7 +149,8 @@ func asNobody(t *testing.T, tests string) {
 	defer os.RemoveAll(dir)
 	text, err := os.ReadFile("/proc/self/exe")
 	if err == nil {
-		err = errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "test"), text, 0o755))
+		test := filepath.Join(dir, "test")
+		err = errors.Join(os.Chmod(dir, 0o755), os.WriteFile(test, text, 0o755), os.Chmod(test, 0o755)) // whatever the umask
 	}
 	if err != nil {
 		t.Fatal(err)
