@@ -164,9 +164,15 @@ func (e *Engine) CreateGroup(name string) (id group.Hash, err error) {
 	return id, err
 }
 
-// updateGroup changes the store, and tells of it.
+// updateGroup does what the person wants with a group, and tells of it.
 func (e *Engine) updateGroup(id group.Hash, f func(t tx) error) error {
-	if err := e.v.update(f); err != nil {
+	err := e.v.update(func(t tx) error {
+		if err := f(t); err != nil {
+			return err
+		}
+		return e.looked(t, id)
+	})
+	if err != nil {
 		e.forgetLogs()
 		return err
 	}
@@ -199,9 +205,6 @@ func (e *Engine) propose(t tx, id group.Hash, c group.Change) error {
 		return err
 	}
 	if _, err := before.Apply(entry); err != nil {
-		return err
-	}
-	if err := e.looked(t, id); err != nil {
 		return err
 	}
 	if _, err := e.mergeLog(t, id, []*group.Entry{entry}); err != nil {
@@ -383,7 +386,7 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 	were := e.isMember(in.t, id)
 	dropped, err := e.mergeLog(in.t, id, entries)
 	if err == nil || l != nil { // what stands before an entry that is refused counts
-		if err := e.noteBringer(in.t, id, from, fresh, n); err != nil {
+		if err := e.noteBringer(in.t, id, from, fresh, n, entries); err != nil {
 			return err
 		}
 	}
