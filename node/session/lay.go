@@ -24,7 +24,7 @@ const (
 	layTimeout  = 10 * time.Second
 )
 
-// maxRefused is how often in a row a far node may close a route at once before a session without a path is taken to be
+// maxRefused is how often in a row a far node may close a route at once (sooner than a silent one is given up) before a session without a path is taken to be
 // unknown there. It takes two routes: no single node on the way can say so.
 const maxRefused = 2
 

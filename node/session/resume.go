@@ -190,12 +190,35 @@ func (s *Session) join(p *Path, payload []byte) bool {
 	if plain == nil || err != nil || r.Done() != nil || f.kind != frameJoin || f.route != p.key {
 		return false
 	}
+	s.makeRoom()
 	if !s.addPath(p, true) {
 		return false
 	}
 	p.heard.Store(int64(s.host.now()))
 	s.sendControl(p, frame{kind: framePong, a: f.a})
 	return true
+}
+
+// makeRoom gives up what the peer, who has just proved that it is there and wants another path, cannot miss: of maxPaths that seem alive
+// here the quietest one that is not in use, and what is dead and was not buried yet. Paths that fell silent die at the initiator first: it would take
+// a refusal for the end of the session.
+func (s *Session) makeRoom() {
+	var quietest *Path
+	live := 0
+	s.mu.Lock()
+	s.paths = slices.DeleteFunc(s.paths, func(p *Path) bool {
+		if p.gone.Load() != 0 {
+			return p != s.active // whose end is the steward's business
+		}
+		if live++; p != s.active && (quietest == nil || p.heard.Load() < quietest.heard.Load()) {
+			quietest = p
+		}
+		return false
+	})
+	s.mu.Unlock()
+	if live >= maxPaths {
+		quietest.close()
+	}
 }
 
 // addPath makes p one of the session's; false when the session is over, has enough, or the path is gone.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +60,37 @@ func TestSecondPathIsLaidAndTakesOver(t *testing.T) {
 		m.until("the move", func() bool { i := s.info(); return i.Switches > 0 && i.WhyMoved != "" })
 	}
 	m.until("a new second path", func() bool { return paths(a) == 2 && paths(b) == 2 })
+}
+
+// Paths that fell silent, which only the initiator has given up, take no room from the next: the far node has as many as it may have.
+func TestSilentPathsMakeRoom(t *testing.T) {
+	m := newMesh(t, 2, nil)
+	near, far := m.dial()
+	a, b := m.ready()
+	m.until("a second path", func() bool { return paths(a) == 2 && paths(b) == 2 })
+	for i := 2; i < maxPaths; i++ {
+		laid, err := m.layOver(i%2, 1000+i)
+		if err != nil || !a.take(&errand{why: toRescue}, laid) {
+			t.Fatal("no further path:", err)
+		}
+		m.until("it to come through", func() bool { return paths(b) == i+1 })
+	}
+	for _, r := range m.live() {
+		r.hush(true)
+	}
+	a.mu.Lock()
+	all := slices.Clone(a.paths)
+	a.mu.Unlock()
+	for _, p := range all {
+		p.close()
+	}
+	if n := paths(b); n != maxPaths {
+		t.Fatalf("the far node has %d paths, want %d that are silent", n, maxPaths)
+	}
+	copyBoth(t, near, far, 1<<20)
+	if a.Err() != nil || b.Err() != nil {
+		t.Error(a.Err(), b.Err())
+	}
 }
 
 // TestPathsDieAllTheTime kills the path in use a thousand times while streams carry data both ways.

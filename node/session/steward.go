@@ -166,8 +166,8 @@ func (s *Session) buryLocked(c *chores) {
 		if p.gone.Load() == 0 {
 			return false
 		}
-		if !p.confirmed && p.gone.Load() == 1+uint32(forward.ReasonBye) && s.active == nil {
-			s.laying.refused++
+		if !p.confirmed && p.gone.Load() == 1+uint32(forward.ReasonBye) && s.active == nil && c.now-p.since < p.patienceLocked() {
+			s.laying.refused++ // later it is a far node to which the route is silent
 		}
 		if p == s.active {
 			s.lostLocked(c, p.reason())
