@@ -20,7 +20,7 @@ func keyCommand() *cobra.Command {
 		Use: "key", Short: "make or show the identity key of a role",
 		Long: "The key file is DIR/" + identity.FileName + " with --state DIR, otherwise ROLE/NAME/" + identity.FileName + " in the\n" +
 			"state folder: viscript key show node/node0. The secret half is never printed.",
-		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noSuchCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
 	f.StringVar(&state, "state", "", "state `DIR` that holds the key file")
