@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,9 @@ func keyCommand() *cobra.Command {
 					return err
 				}
 				k, err := get(path)
+				if errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("there is no key %s yet: a role makes its own at its first start, `viscript key new` makes one before", path)
+				}
 				if err != nil {
 					return err
 				}
