@@ -3,12 +3,20 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/skycoin/viscript/signal"
 	"github.com/skycoin/viscript/viscript/command"
 )
+
+// appRole is for who starts an app whose program this is, and leaves out the first of its arguments.
+const appRole = "the first argument of an app whose path is viscript is a role, as in `start chat chat me`"
+
+// startedAsApp says whether a daemon started this process.
+func startedAsApp() bool { return os.Getenv(signal.EnvClient) != "" }
 
 // noSuchCommand refuses a word in whose place a subcommand of cmd stands, and says which one may
 // have been meant. Words of the console are pointed to exec.
@@ -29,6 +37,8 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	of := ""
 	if cmd.Parent() != nil {
 		of = cmd.Name() + ": "
+	} else if startedAsApp() {
+		all = appRole
 	}
 	return fmt.Errorf("%sunknown command %q%s", of, word, command.DidYouMean(word, known, all))
 }
@@ -37,6 +47,9 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	all := fmt.Sprintf("`%s --help` lists them", cmd.CommandPath())
 	var unknown *pflag.NotExistError
+	if cmd.Parent() == nil && startedAsApp() {
+		all = appRole
+	}
 	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
 		return fmt.Errorf("%w; %s", err, all)
 	}
