@@ -138,7 +138,11 @@ func TestHTTPProxyRefusals(t *testing.T) {
 			t.Errorf("%.30q: %v, %v", request, answer, err)
 			continue
 		}
+		said, _ := io.ReadAll(answer.Body)
 		answer.Body.Close()
+		if want == 403 && !strings.Contains(string(said), "denied: the rules of the exit") {
+			t.Errorf("%.30q: %q", request, said)
+		}
 	}
 }
 

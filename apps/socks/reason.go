@@ -49,6 +49,24 @@ func (r Reason) String() string {
 	return names[r]
 }
 
+// hint is what a person who reads the reason in a browser may do about it, with what parts the two; "" where
+// the reason says it all.
+func (r Reason) hint() string {
+	switch r {
+	case Denied:
+		return ": the rules of the exit do not admit this address, or not this node (private addresses only where it runs with --allow-private)"
+	case NoRoute:
+		return ": the mesh has no way to the exit now; `tell NODE why` says what is missing"
+	case NoListener:
+		return ": no exit answers; `tell ID servers` of the proxy lists those that it knows"
+	case NoSuchName:
+		return ": the exit finds no host of that name"
+	case Busy:
+		return ": a limit of the proxy or of the exit is reached; try again"
+	}
+	return ""
+}
+
 // Reply codes of RFC 1928 section 6.
 const (
 	replySucceeded       = 0

@@ -256,5 +256,5 @@ func (w *web) failed(rw http.ResponseWriter, _ *http.Request, err error) {
 	if reason == Malformed || reason == BadCommand {
 		h.Set("Connection", "close")
 	}
-	http.Error(rw, "socks: "+reason.String(), reason.status())
+	http.Error(rw, "socks: "+reason.String()+reason.hint(), reason.status())
 }

@@ -14,7 +14,7 @@ import (
 
 func configCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "config", Short: "check the configuration, or print an example of one", Args: cobra.NoArgs,
+		Use: "config", Short: "check the configuration, or print an example of one", Args: noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return exitError{exitUsage, "config: which one? `viscript config check` or `viscript config example`"}
 		},

@@ -37,7 +37,20 @@ func (r *configReader) syntax(text []byte, err error) error {
 	if len(text) <= maxSyntaxSearch {
 		line = brokenLine(text)
 	}
+	if indentedByTab(text, line) {
+		msg += "; YAML is indented with spaces, never with tabs"
+	}
 	return fmt.Errorf("%s:%d: %s", r.file, line, msg)
+}
+
+// indentedByTab says whether the line of that number, from 1, has a tab before its first word.
+func indentedByTab(text []byte, line int) bool {
+	for range line - 1 {
+		_, text, _ = bytes.Cut(text, []byte("\n"))
+	}
+	text, _, _ = bytes.Cut(text, []byte("\n"))
+	indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
+	return bytes.IndexByte(indent, '\t') >= 0
 }
 
 // brokenLine is the number of the first line with which text is no YAML any more. The library

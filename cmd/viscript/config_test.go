@@ -150,7 +150,7 @@ const appKeyNames = "path, desc, daemon, default_args, env, env_file, dir, user,
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"apps:\n  a: {path: x\n", `c.yaml:2: did not find expected ',' or '}'`},
-		{"apps:\n\ta: 1\n", `c.yaml:2: found character that cannot start any token`},
+		{"apps:\n\ta: 1\n", `c.yaml:2: found character that cannot start any token; YAML is indented with spaces, never with tabs`},
 		{"apps:\n  a:\n    path: x\n   b: y\n", `c.yaml:4: did not find expected key`},
 		{"}", `c.yaml:1: did not find expected node content`},
 		{"apps: {}\n a: b: c\n", `c.yaml:2: did not find expected key`},

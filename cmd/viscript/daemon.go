@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -126,6 +127,9 @@ func newDaemon(o daemonOptions, manager *notifier) (*daemon, error) {
 
 		Reexec: d.anew.agree, Inherited: handed, Keeper: keeperCommand(),
 	})
+	if errors.Is(err, server.ErrLocked) {
+		return nil, fmt.Errorf("%w; `viscript exec COMMAND` and `viscript gui` reach the one that runs", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +263,7 @@ func (d *daemon) attend(ctx context.Context) error {
 func (d *daemon) greet() {
 	config := d.console.Config().File
 	if config == "" {
-		config = "none found"
+		config = "none found; `viscript config example` prints one to begin with"
 	}
 	tcp := d.server.TCPAddr()
 	if tcp == "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ func keyCommand() *cobra.Command {
 		Use: "key", Short: "make or show the identity key of a role",
 		Long: "The key file is DIR/" + identity.FileName + " with --state DIR, otherwise ROLE/NAME/" + identity.FileName + " in the\n" +
 			"state folder: viscript key show node/node0. The secret half is never printed.",
-		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noSuchCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
 	f.StringVar(&state, "state", "", "state `DIR` that holds the key file")
@@ -34,6 +35,9 @@ func keyCommand() *cobra.Command {
 					return err
 				}
 				k, err := get(path)
+				if errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("there is no key %s yet: a role makes its own at its first start, `viscript key new` makes one before", path)
+				}
 				if err != nil {
 					return err
 				}

@@ -70,10 +70,11 @@ func rootCommand() (root *cobra.Command, began *bool) {
 		Short: "console and launcher: starts, watches and stops apps; without a command the daemon with its prompt",
 		Long: "viscript without a command is the daemon: it serves apps, `viscript exec` and `viscript gui`, with a window\n" +
 			"where there is a display, a prompt where stdin and stdout are a terminal, otherwise until SIGTERM.",
-		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
+		Args: noSuchCommand, SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) { *began = true },
 		RunE:             func(cmd *cobra.Command, _ []string) error { return runDaemon(cmd.Context(), o) },
 	}
+	root.SetFlagErrorFunc(flagError)
 	f := root.Flags()
 	f.BoolVar(&o.headless, "headless", false, "no window, though there is a display")
 	f.StringVar(&o.config, "config", "", "configuration `FILE` (default ./config.yaml, then the user's config folder)")

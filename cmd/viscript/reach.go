@@ -128,7 +128,7 @@ type whyRow struct {
 	Code      string          `json:"code,omitempty"` // of the refusal, in the words of its protocol
 	Says      string          `json:"says,omitempty"` // who refused, or what went wrong
 	Do        string          `json:"do,omitempty"`
-	RTTms     float64         `json:"rtt_ms"`
+	RTTms     float64         `json:"rtt_ms,omitempty"` // 0: nothing came back
 	Key       identity.PubKey `json:"key"`
 	Checks    []checkRow      `json:"checks"`
 }

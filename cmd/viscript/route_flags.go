@@ -110,6 +110,7 @@ func (n nodeNames) key(ctx context.Context, text string) (identity.PubKey, error
 	known, asked := n.pins.Lookup(pin)
 	ctx, cancel := context.WithTimeout(ctx, nameWait)
 	defer cancel()
+	var why error // that the name is not known; not that the time was up
 	for first := true; ; first = false {
 		k, err := n.client.Resolve(ctx, name)
 		if err == nil {
@@ -119,11 +120,14 @@ func (n nodeNames) key(ctx context.Context, text string) (identity.PubKey, error
 			return known, nil
 		}
 		if first {
-			n.log.Info("waiting for a node of that name", "node", name, "reason", err)
+			n.log.Info("waiting for a node of that name", "node", name, "for", nameWait, "reason", err)
+		}
+		if why == nil || ctx.Err() == nil {
+			why = err
 		}
 		select {
 		case <-ctx.Done():
-			return k, fmt.Errorf("%w; give a node's key, or the name of one that is on the mesh", err)
+			return k, fmt.Errorf("%w, after %v; give a node's key, or the name of one that is on the mesh", why, nameWait)
 		case <-time.After(nameEvery):
 		}
 	}

@@ -41,7 +41,7 @@ func TestNodeNames(t *testing.T) {
 	}{
 		{flags: routeFlags{via: []string{"node-a"}, avoid: []string{given.String()}}},
 		{flags: routeFlags{via: []string{"NODE-A.mesh"}}},
-		{flags: routeFlags{avoid: []string{"node-b"}}, err: `--avoid "node-b": ` + down.Error(), waits: nameWait},
+		{flags: routeFlags{avoid: []string{"node-b"}}, err: `--avoid "node-b": ` + down.Error() + ", after 20s; give a node's key", waits: nameWait},
 		{flags: routeFlags{via: []string{"no name"}}, err: `--via "no name": neither a public key in hex nor a name`},
 		{flags: routeFlags{via: []string{known.String() + "0"}}, err: "neither a public key in hex nor a name"},
 		{flags: routeFlags{via: []string{"node-a"}, avoid: []string{known.String()}}, err: "to be passed, and again or not at all"},

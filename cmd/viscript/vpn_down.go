@@ -20,7 +20,7 @@ import (
 func vpnCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "vpn", Short: "test the VPN of this host for leaks, or remove what a dead one left",
-		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noSuchCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(vpnDownCommand(), vpnTestCommand())
 	return cmd

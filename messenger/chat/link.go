@@ -23,7 +23,7 @@ const (
 )
 
 // ErrLink: it is no invitation, or an altered one.
-var ErrLink = errors.New("chat: not an invitation to a group")
+var ErrLink = errors.New("chat: not an invitation to a group: one begins with viscript:join/, and `link GROUP` of an admin makes it")
 
 // Link is an invitation to a group: whoever has it may join, or ask to. It is
 //

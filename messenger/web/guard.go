@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		k, ok := s.doors.session(r)
 		if !ok {
 			w.Header().Set("Connection", "close")
-			fail(w, http.StatusUnauthorized, "This page opens with a link that works once: ask the program for one with `tell ID web`.")
+			turnAway(w, r, "This page opens with a link that works once: ask the program for one with `tell ID web`.")
 			return
 		}
 		if r.ContentLength > MaxPiece {
@@ -79,12 +80,23 @@ func harden(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
+// turnAway answers a browser without a session: with words where a person opened an address, as the API answers otherwise.
+func turnAway(w http.ResponseWriter, r *http.Request, text string) {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		fail(w, http.StatusUnauthorized, text)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(http.StatusUnauthorized)
+	_, _ = io.WriteString(w, text+"\n")
+}
+
 // start begins a session, if the token is good. The address with the token does not stay in the browser's bar.
 func (s *Server) start(w http.ResponseWriter, r *http.Request, token string) {
 	secret, ok := s.doors.enter(token)
 	if !ok {
 		if _, ok := s.doors.session(r); !ok { // opened twice by the same browser
-			fail(w, http.StatusUnauthorized, "This link has been used or has run out: ask the program for another one with `tell ID web`.")
+			turnAway(w, r, "This link has been used or has run out: ask the program for another one with `tell ID web`.")
 			return
 		}
 	} else {

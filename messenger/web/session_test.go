@@ -25,7 +25,7 @@ func TestLinkOpensOnce(t *testing.T) {
 		t.Error("the session's secret is known already")
 	}
 	for range 2 {
-		if resp, text := s.open(link); resp.StatusCode != http.StatusUnauthorized || len(resp.Cookies()) != 0 || !strings.Contains(text, "tell ID web") {
+		if resp, text := s.open(link); resp.StatusCode != http.StatusUnauthorized || len(resp.Cookies()) != 0 || !strings.Contains(text, "tell ID web") || strings.Contains(text, "{") {
 			t.Errorf("again: %s %s", resp.Status, text)
 		}
 	}

@@ -15,6 +15,9 @@ import (
 // every app at once.
 const tableAge = 100 * time.Millisecond
 
+// fresh is for how long after its start an app may yet register.
+const fresh = 10 * time.Second
+
 // connOf is the registered connection of a run.
 func (s *Server) connOf(a *app, r *run) (*conn, error) {
 	s.mu.Lock()
@@ -26,8 +29,11 @@ func (s *Server) connOf(a *app, r *run) (*conn, error) {
 		return r.conn, nil
 	case a.speaks:
 		return nil, signal.Errorf(signal.CodeNoSignal, "app %d (%s) lost its signal connection", v.ID, nameOf(v.Member, v.App))
+	case time.Since(a.started) < fresh:
+		return nil, signal.Errorf(signal.CodeNoSignal, "app %d (%s) has not registered with signal yet: it started a moment ago", v.ID, nameOf(v.Member, v.App))
 	default:
-		return nil, signal.Errorf(signal.CodeNoSignal, "app %d (%s) has not registered with signal", v.ID, nameOf(v.Member, v.App))
+		return nil, signal.Errorf(signal.CodeNoSignal, "app %d (%s) has not registered with signal: programs that do not speak it are started, measured and stopped, "+
+			"and cannot be asked", v.ID, nameOf(v.Member, v.App))
 	}
 }
 

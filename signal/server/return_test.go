@@ -90,7 +90,7 @@ func TestMembersAreCalledByTheirNames(t *testing.T) {
 	r.App, r.Group, r.Member = "nodemanager", "demo", "manager"
 	v := launch(t, s, r)
 	_, err := s.Ping(t.Context(), v.ID)
-	if err == nil || !strings.Contains(err.Error(), "app 1 (manager) has not registered") {
+	if err == nil || !strings.Contains(err.Error(), "app 1 (manager) has not registered with signal yet") {
 		t.Errorf("%v", err)
 	}
 	if _, err := s.Stop(t.Context(), v.ID); err != nil {

@@ -108,7 +108,7 @@ func (c *call) app(name string) (App, error) {
 		if len(cfg.Apps) == 0 {
 			return App{}, usagef("%s: there is no app %q: %s", c.cmd.Name, name, noConfig(cfg))
 		}
-		return App{}, usagef("%s: there is no app %q%s", c.cmd.Name, name, didYouMean(name, c.appNames(), "`apps` lists them"))
+		return App{}, usagef("%s: there is no app %q%s", c.cmd.Name, name, DidYouMean(name, c.appNames(), "`apps` lists them"))
 	}
 	return app, nil
 }

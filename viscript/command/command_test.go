@@ -60,6 +60,7 @@ func TestUsageErrors(t *testing.T) {
 		"ping x":                    `ping: "x" is no ID`,
 		"sd 0":                      `shutdown: "0" is no ID`,
 		"sd -1":                     `"-1" is no ID`,
+		"la --json":                 "list_apps has no option --json: it stands before the command, `viscript exec --json list_apps`",
 		"la -x":                     "list_apps has no option -x; usage: list_apps [-f] [-a]",
 		"la 3":                      "too many arguments",
 		"logs -n":                   "option -n needs a value",
@@ -349,7 +350,7 @@ func TestTell(t *testing.T) {
 	for cmd, want := range map[string]string{
 		"text":   "two\nlines \ufffd[2J\n",
 		"links":  "PEER  BYTES  NOTE\naa       12\nb      1234  slow\n",
-		"stats":  "name    node0\nsent    5\nnested  {\"a\":1}\nnone    -\nlinks:\nX\n1\n",
+		"stats":  "name    node0\nsent    5\nnested  a 1\nnone    -\nlinks:\nX\n1\n",
 		"list":   "a\n2\ntrue\n",
 		"empty":  "(none)\n",
 		"null":   "",

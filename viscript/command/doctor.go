@@ -90,7 +90,7 @@ func checkState(dir string) []finding {
 func checkConfig(c *call) []finding {
 	cfg := c.Config()
 	if cfg.File == "" {
-		return []finding{bad("viscript config example > config.yaml", "no config.yaml was found")}
+		return []finding{bad("viscript config example > config.yaml, then start the daemon there", "no config.yaml was found")}
 	}
 	if c.Check != nil {
 		if err := c.Check(); err != nil {

@@ -116,6 +116,8 @@ func (c *call) options(known ...option) error {
 		name, value, has := strings.Cut(a, "=")
 		o := lookup(known, name)
 		switch {
+		case o == nil && name == "--json":
+			return usagef("%s has no option --json: it stands before the command, `viscript exec --json %s`", c.cmd.Name, c.cmd.Name)
 		case o == nil:
 			return usagef("%s has no option %s; usage: %s", c.cmd.Name, Quote(a), c.cmd.Synopsis())
 		case o.flag != nil && has:

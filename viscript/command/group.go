@@ -45,7 +45,7 @@ func (c *call) group() (Group, error) {
 	}
 	names := c.groupNames()
 	return Group{}, usagef("%s: there is no group %q%s", c.cmd.Name, c.args[0],
-		didYouMean(c.args[0], names, "groups: "+strings.Join(names, ", ")))
+		DidYouMean(c.args[0], names, "groups: "+strings.Join(names, ", ")))
 }
 
 // memberAnswer is what `up` and `down` say of one member.

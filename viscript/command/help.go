@@ -95,7 +95,7 @@ func (t *Table) help(ctx context.Context, c *call) error {
 		return usagef("help: there is no command and no app %q%s", name, ask([]string{meant}, "`help` lists the commands, `apps` the apps"))
 	}
 	known := slices.Concat(t.names(), c.appNames(), t.typed(apps))
-	return usagef("help: there is no command and no app %q%s", name, didYouMean(name, known, "`help` lists the commands, `apps` the apps"))
+	return usagef("help: there is no command and no app %q%s", name, DidYouMean(name, known, "`help` lists the commands, `apps` the apps"))
 }
 
 func (t *Table) helpAll(c *call, apps []signal.App) error {

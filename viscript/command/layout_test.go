@@ -105,6 +105,7 @@ func TestUnits(t *testing.T) {
 	b.host.tell = map[string]string{
 		"links": `[{"peer":"aa","age_seconds":5.04,"rtt_ms":0.125,"sent_bytes":2048,"addrs":["a","b"]},{"peer":"b","age_seconds":3700,"expires":1,"addrs":[]}]`,
 		"info":  `{"expires_seconds":-2.5,"sent_bytes":7,"sent":"x","odd_bytes":"many","huge_bytes":-1,"far_seconds":1e300}`,
+		"vpn":   `{"rtt_ns":4647795,"up_ns":63000000000,"sent":{"packets":4,"size_bytes":2048},"dropped":{},"odd":{"a":[]},"capacity_bytes_per_second":1048576}`,
 	}
 	out, _ := b.run("tell 1 links", OK)
 	want := "PEER    AGE       RTT     SENT  ADDRS  EXPIRES\n" +
@@ -115,6 +116,11 @@ func TestUnits(t *testing.T) {
 	}
 	out, _ = b.run("tell 1 info", OK)
 	has(t, out, "expires     -2.5s\n", "sent_bytes  7\n", "sent        x\n", "odd         many\n", "huge        -1\n")
+	out, _ = b.run("tell 1 vpn", OK)
+	want = "rtt       4.648 ms\nup        1m03s\nsent      packets 4, size 2.0 KiB\ndropped   -\nodd       {\"a\":[]}\ncapacity  1.0 MiB/s\n"
+	if out != want {
+		t.Errorf("got\n%swant\n%s", out, want)
+	}
 	if got := b.json("tell 1 links"); !strings.Contains(got, `"age_seconds":5.04`) {
 		t.Error(got)
 	}

@@ -79,6 +79,9 @@ func pick(all []signal.App, word string) (signal.ID, error) {
 		}
 		running = ended
 	}
+	if shown := shownAs(running, word); len(shown) == 1 {
+		return shown[0].ID, nil
+	}
 	switch len(running) {
 	case 0:
 		return 0, errUnknown{word, all}
@@ -86,6 +89,17 @@ func pick(all []signal.App, word string) (signal.ID, error) {
 		return running[0].ID, nil
 	}
 	return 0, fmt.Errorf("%q is the name of %s: %s; give the ID of one", word, Count(len(running), "app"), listed(running))
+}
+
+// shownAs are those of apps that lists show by that name; others are only starts of the app that is called so, under names of
+// their own.
+func shownAs(apps []signal.App, word string) (shown []signal.App) {
+	for _, a := range apps {
+		if nameOf(a) == word {
+			shown = append(shown, a)
+		}
+	}
+	return shown
 }
 
 // errUnknown: no app has the name.
@@ -104,7 +118,7 @@ func (e errUnknown) Error() string {
 		}
 	}
 	slices.Sort(known)
-	return fmt.Sprintf("%q is no ID and no app's name", e.word) + didYouMean(e.word, slices.Compact(known), "`list_apps` shows both")
+	return fmt.Sprintf("%q is no ID and no app's name", e.word) + DidYouMean(e.word, slices.Compact(known), "`list_apps` shows both")
 }
 
 // maxListedApps bounds the apps an error lists.

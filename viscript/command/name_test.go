@@ -56,6 +56,13 @@ func TestNames(t *testing.T) {
 	b.run("down demo", OK)
 	_, errs = b.run("why node", Failed)
 	has(t, errs, "is the name of 2 apps")
+	b.run("start node", OK) // the only one that lists show as node
+	if id, err := FindApp(t.Context(), b.host, "node"); err != nil || id <= node1 {
+		t.Error(id, err)
+	}
+	b.run("sd node", OK)
+	out, _ = b.run("why node", OK)
+	has(t, out, "app        node (ID ")
 	b.host.apps = nil
 	_, errs = b.run("tell node0 links", Failed)
 	has(t, errs, "tell: node0 of group demo does not run; `up demo` starts it")

@@ -54,7 +54,7 @@ func reload(ctx context.Context, c *call) error {
 		return err
 	}
 	if c.Reload == nil {
-		return fmt.Errorf("reload: the daemon has no configuration file")
+		return fmt.Errorf("reload: the daemon has no configuration file: start it anew where there is a config.yaml, or with --config FILE")
 	}
 	if !c.Members.enter(reloading) {
 		return errors.New("reload: another one is under way")

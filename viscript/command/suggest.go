@@ -39,8 +39,9 @@ func suggest(word string, known []string) []string {
 	return names
 }
 
-// didYouMean is the hint behind an error: what may have been meant, and where all is found.
-func didYouMean(word string, known []string, all string) string {
+// DidYouMean is the hint behind an error about a word: "; did you mean A or B? (all)", or "; all" where
+// nothing known is near. all says where everything is found.
+func DidYouMean(word string, known []string, all string) string {
 	return ask(suggest(word, known), all)
 }
 
@@ -77,7 +78,7 @@ func (t *Table) unknown(word string, apps []signal.App) error {
 			return usagef("unknown command %q; did you mean %s? %s", word, o.word.Name, offeredBy(apps, t.offeredAs(apps, o.word.Name)))
 		}
 	}
-	return usagef("unknown command %q%s", word, didYouMean(word, known, "`help` lists them all"))
+	return usagef("unknown command %q%s", word, DidYouMean(word, known, "`help` lists them all"))
 }
 
 // distance counts insertions, deletions, changes and swaps of neighbours between a and b

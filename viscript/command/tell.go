@@ -75,7 +75,7 @@ func (c *call) noCommand(ctx context.Context, id signal.ID, err error) error {
 	if len(names) == 0 {
 		return fmt.Errorf("app %d has no command %q: it offers none", id, c.args[1])
 	}
-	return fmt.Errorf("app %d has no command %q%s", id, c.args[1], didYouMean(c.args[1], names, "it has: "+strings.Join(names, ", ")))
+	return fmt.Errorf("app %d has no command %q%s", id, c.args[1], DidYouMean(c.args[1], names, "it has: "+strings.Join(names, ", ")))
 }
 
 // maxShownRows bounds the rows of an answer shown as a table; in JSON all are written.
@@ -249,6 +249,9 @@ func cell(p json.RawMessage) string {
 		return "-"
 	}
 	if words, ok := wordList(p); ok {
+		return words
+	}
+	if words, ok := wordFields(p); ok {
 		return words
 	}
 	var b bytes.Buffer

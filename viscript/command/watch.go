@@ -40,7 +40,7 @@ func (c *call) watchReload(ctx context.Context) error {
 	}
 	on = value == "on"
 	if c.Watch == nil || c.Config().File == "" {
-		return fmt.Errorf("reload: the daemon has no configuration file")
+		return fmt.Errorf("reload: the daemon has no configuration file: start it anew where there is a config.yaml, or with --config FILE")
 	}
 	ctx, cancel := context.WithTimeout(ctx, watchWait)
 	defer cancel()

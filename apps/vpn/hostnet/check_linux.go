@@ -288,7 +288,11 @@ func (t *test) kill() {
 			return
 		}
 	}
-	t.say("kill switch", true, "packets past the tunnel are refused at every uplink, %d", tried)
+	if tried == 0 {
+		t.say("kill switch", true, "there is no uplink that a packet could take past the tunnel")
+		return
+	}
+	t.say("kill switch", true, "packets past the tunnel are refused at every uplink (%d)", tried)
 }
 
 // nobody is an address that nobody has (RFC 5737, RFC 3849) and that is no exception from the tunnel.
