@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,12 +28,16 @@ func TestChatAbuse(t *testing.T) {
 	if raceDetector {
 		t.Skip("a thousand attackers take minutes with the race detector; make plain runs this")
 	}
-	c := startCrowd(t, "ann", "ben")
+	c := startCrowdWith(t, ", --daily, "+fmt.Sprint(hoardDaily), "ann", "ben")
 	t.Run("Requests", func(t *testing.T) { c.floodRequests(t) })
 	t.Run("Mailbox", func(t *testing.T) { c.floodMailbox(t) })
 	t.Run("Files", func(t *testing.T) { c.hostileFiles(t) })
 	t.Run("Group", func(t *testing.T) { c.hugeGroup(t) })
+	t.Run("Hoard", func(t *testing.T) { c.hoard(t) })
 }
+
+// hoardDaily is what one contact may leave here in a day, in MiB.
+const hoardDaily = 4
 
 // attacker is a person of a test's own process, who has no mailbox.
 type attacker struct {
@@ -290,4 +295,64 @@ func (c *crowd) hugeGroup(t *testing.T) {
 	delivery := c.talks(t, "ben", "ann", "still there?")
 	t.Logf("a group of %d, all but two of them nobody, there after %.1f s; ann wrote to it in %.2f s; her memory %.0f MB, then %.0f; a friend's message took %.2f s",
 		members, built.Seconds(), wrote.Seconds(), before, c.memory("ann"), delivery.Seconds())
+}
+
+// hoard: somebody whom ann knows brings her into groups without end, and writes until her disk were full.
+func (c *crowd) hoard(t *testing.T) {
+	const groups, texts = 100, 600 // 9.6 MB
+	ann := c.key("ann").Public()
+	store := func() float64 {
+		info, err := os.Stat(filepath.Join(c.folder("ann"), chat.StoreFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return float64(info.Size()) / 1e6
+	}
+	before, began, known := store(), time.Now(), len(told[[]groupRow](c, "ann", "groups"))
+	err := c.attack(t.TempDir(), func(a *attacker) error {
+		told[string](c, "ann", "add", a.e.Self().Owner.String(), "Hoarder")
+		for i := range groups {
+			id, err := a.e.CreateGroup(fmt.Sprint("Club ", i))
+			if err == nil {
+				err = a.e.Change(id, group.Change{Kind: group.Add, Subject: ann})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		_, err := a.e.SendAll(chat.To(ann), slices.Repeat([]string{strings.Repeat("x", chat.MaxText)}, texts), chat.MessageID{})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notes []string
+	eventuallyTrue(t, "ann is told", func() error {
+		notes = nil
+		for _, words := range []string{fmt.Sprint("invited ", chat.MaxInvitationsOf), fmt.Sprint("full ", hoardDaily<<20)} {
+			for _, r := range told[[]messageRow](c, "ann", "search", words) {
+				notes = append(notes, r.From+" "+r.Text[2:])
+			}
+		}
+		if len(notes) != 2 {
+			return fmt.Errorf("%q", notes)
+		}
+		return nil
+	})
+	invited := 0
+	for _, g := range told[[]groupRow](c, "ann", "groups") {
+		if g.State == "invited" && g.From == "Hoarder" {
+			invited++
+		}
+	}
+	if rows := told[[]messageRow](c, "ann", "chat", "Hoarder", "1000"); len(rows) < 50 { // as many as an answer holds
+		t.Errorf("%d rows", len(rows))
+	}
+	after := store()
+	if invited != chat.MaxInvitationsOf || after-before > 5*hoardDaily {
+		t.Errorf("%d groups of %d, the store has grown from %.1f to %.1f MB", invited, groups, before, after)
+	}
+	delivery := c.talks(t, "ben", "ann", "is there room?")
+	t.Logf("%d groups and %.1f MB of texts in %.1f s: %d groups are held beside %d, the store grew from %.1f to %.1f MB; ann is told %q; a friend's message took %.2f s",
+		groups, texts*chat.MaxText/1e6, time.Since(began).Seconds(), invited, known, before, after, notes, delivery.Seconds())
 }

@@ -31,6 +31,12 @@ type crowd struct {
 // startCrowd starts people who all know each other.
 func startCrowd(t *testing.T, names ...string) *crowd {
 	t.Helper()
+	return startCrowdWith(t, "", names...)
+}
+
+// startCrowdWith gives the chats further arguments, as a part of a YAML list.
+func startCrowdWith(t *testing.T, more string, names ...string) *crowd {
+	t.Helper()
 	c := &crowd{demo: &demo{dir: t.TempDir(), ended: make(chan error, 1)}, t: t, names: names}
 	c.state = filepath.Join(c.dir, "state")
 	c.install(t)
@@ -50,7 +56,7 @@ groups:
 				text += ", --know, " + other
 			}
 		}
-		text += "] }\n"
+		text += more + "] }\n"
 	}
 	path := filepath.Join(c.dir, "config.yaml")
 	if err := os.WriteFile(path, []byte(text+"settings: { stopAllOnExit: true }\n"), 0o600); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,6 +67,32 @@ func refusedWords(text string) string {
 	return ""
 }
 
+// maxAnswer bounds what an answer of ours takes, in bytes: people may write what is longer than a frame of signal holds.
+const maxAnswer = 900 << 10
+
+// fitting are as many of the rows, from the first on, as an answer holds.
+func fitting(rows []messageRow) []messageRow {
+	sum := 0
+	for i := range rows {
+		b, err := json.Marshal(rows[i])
+		if sum += len(b) + 1; err != nil || sum > maxAnswer {
+			return rows[:i]
+		}
+	}
+	return rows
+}
+
+// maxLast bounds the text of a conversation's last line in the inbox, in bytes.
+const maxLast = 200
+
+// shortened is the beginning of a text, for a line of a list.
+func shortened(s string) string {
+	if len(s) <= maxLast {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxLast], "") + "…"
+}
+
 // lastWords is the last thing of a conversation as the inbox shows it.
 func lastWords(m chat.Message, row messageRow) string {
 	words, note := strings.CutPrefix(row.Text, "* ")
@@ -73,7 +100,7 @@ func lastWords(m chat.Message, row messageRow) string {
 	case m.N == 0:
 		return ""
 	case !m.Note || !note:
-		return row.From + ": " + row.Text
+		return row.From + ": " + shortened(row.Text)
 	case row.From == "me":
 		return "you " + words
 	}

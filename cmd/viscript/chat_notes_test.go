@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -55,7 +56,27 @@ func TestNoteWords(t *testing.T) {
 	if got := lastWords(m, p.row(m, names)); !strings.HasPrefix(got, "Ben: * add") {
 		t.Errorf("a text that looks like a note: %q", got)
 	}
+	long := chat.Message{N: 1, From: ben, Text: strings.Repeat("é", maxLast)}
+	if got := lastWords(long, p.row(long, names)); got != "Ben: "+strings.Repeat("é", maxLast/2)+"…" {
+		t.Errorf("a long text: %q", got)
+	}
 	if got := lastWords(chat.Message{}, p.row(chat.Message{}, names)); got != "" {
 		t.Errorf("without a message: %q", got)
+	}
+}
+
+// TestFitting: texts that are longer than an answer may be leave the rest of it readable.
+func TestFitting(t *testing.T) {
+	rows := make([]messageRow, 50)
+	for i := range rows {
+		rows[i] = messageRow{N: uint64(i), Text: strings.Repeat("\x01", chat.MaxText)} // six bytes each in JSON
+	}
+	got := fitting(rows)
+	b, err := json.Marshal(got)
+	if err != nil || len(b) > maxAnswer || len(got) != maxAnswer/(6*chat.MaxText+200) {
+		t.Errorf("%d rows in %d bytes, %v", len(got), len(b), err)
+	}
+	if got := fitting(rows[:3]); len(got) != 3 {
+		t.Errorf("%d of 3", len(got))
 	}
 }

@@ -168,9 +168,11 @@ func (p *chatRoom) chat(args []string) (any, error) {
 		return nil, err
 	}
 	rows := []messageRow{}
-	for _, m := range list {
+	for _, m := range slices.Backward(list) {
 		rows = append(rows, p.row(m, names))
 	}
+	rows = fitting(rows)
+	slices.Reverse(rows)
 	p.tell.read(t)
 	if len(list) > 0 {
 		err = p.e.MarkRead(t, list[len(list)-1].N)
@@ -284,7 +286,7 @@ func (p *chatRoom) search(args []string) (any, error) {
 	for _, f := range list {
 		rows = append(rows, p.row(f.Message, names))
 	}
-	return rows, err
+	return fitting(rows), err
 }
 
 func (p *chatRoom) send(args []string) (any, error) {

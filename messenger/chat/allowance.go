@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/skycoin/viscript/messenger/chat/group"
@@ -246,10 +247,14 @@ func (e *Engine) mayWait(in *inbox, from identity.PubKey, fresh bool, n int) err
 	return errForeign
 }
 
-// noteBringer notes who has brought a group, or n bytes more of the log of one that waits. What another device of ours brings does not wait.
-func (e *Engine) noteBringer(t tx, id group.Hash, by identity.PubKey, fresh bool, n int) error {
+// noteBringer notes who has brought a group, or n bytes more of the log of one that waits. What another device of ours brings does not wait, and what
+// was changed there has been looked at; letting somebody in may have been done by itself.
+func (e *Engine) noteBringer(t tx, id group.Hash, by identity.PubKey, fresh bool, n int, entries []*group.Entry) error {
 	if by == e.self.Owner {
-		return e.looked(t, id)
+		if slices.ContainsFunc(entries, func(entry *group.Entry) bool { return entry.Author == by && entry.Kind != group.Admit }) {
+			return e.looked(t, id)
+		}
+		return nil
 	}
 	s, err := t.groupState(id)
 	if err != nil {

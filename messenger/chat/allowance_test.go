@@ -282,6 +282,42 @@ func many(a *attacker, n int, c *content) (list []mailbox.Letter) {
 	return list
 }
 
+// TestLetInUnseen: that our engine lets somebody into a group does not count as our having looked at it.
+func TestLetInUnseen(t *testing.T) {
+	e := victim(t)
+	a, sybil, link := eve(t, e, "eve"), newIdentity(t), newIdentity(t)
+	list := logOf(t, a.key, []identity.PubKey{e.Self().Owner}, 0)
+	l, err := group.NewLog(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []group.Change{
+		{Kind: group.Promote, Subject: e.Self().Owner},
+		{Kind: group.Invite, Subject: link.Public(), Expiry: time.Now().Add(time.Hour), Uses: 10},
+	} {
+		entry, err := l.Group().Propose(a.key, c, time.Now())
+		if err == nil {
+			err = l.Add(entry)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := l.Group().ID()
+	e.give(t, a.entries(l.Entries(0))...)
+	e.give(t, attack(t, sybil, 1, e).letter(&content{kind: knockKind, group: id, key: link.Public(), sig: group.Invitation(link, id, sybil.Public())}))
+	g, err := e.Group(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, in := g.Member(sybil.Public()); !in {
+		t.Error("the engine has not let anybody in")
+	}
+	if list, err := e.Invitations(); err != nil || len(list) != 1 {
+		t.Errorf("%d groups wait, %v", len(list), err)
+	}
+}
+
 // TestUnaskedFiles: pictures that are fetched unasked count, those that the person asks for do not.
 func TestUnaskedFiles(t *testing.T) {
 	e := victim(t)

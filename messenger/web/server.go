@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/skycoin/viscript/messenger/chat"
 )
 
@@ -149,7 +151,7 @@ func (s *Server) Run(ctx context.Context) error {
 			hs.Close()
 		}
 	})
-	err := hs.Serve(&ours{Listener: s.ln, uid: s.cfg.PeerUID, places: make(chan struct{}, maxConns), closed: make(chan struct{})})
+	err := hs.Serve(netutil.LimitListener(&ours{Listener: s.ln, uid: s.cfg.PeerUID}, maxConns))
 	if stop() { // the listener broke
 		s.hub.close()
 		s.uploads.close()
@@ -176,30 +178,18 @@ func count(open *sync.WaitGroup, c http.ConnState) {
 	}
 }
 
-// ours are the connections of our own user, so many at a time.
+// ours are the connections of our own user.
 type ours struct {
 	net.Listener
-	uid    func(net.Conn) (int, error)
-	places chan struct{}
-	closed chan struct{}
-	once   sync.Once // guards closing closed
+	uid func(net.Conn) (int, error)
 }
 
 // Accept implements net.Listener.
 func (o *ours) Accept() (net.Conn, error) {
-	select {
-	case o.places <- struct{}{}:
-	case <-o.closed:
-		return nil, net.ErrClosed
-	}
 	for {
 		nc, err := o.Listener.Accept()
-		if err != nil {
-			<-o.places
-			return nil, err
-		}
-		if o.isOurs(nc) {
-			return &placed{Conn: nc, leave: sync.OnceFunc(func() { <-o.places })}, nil
+		if err != nil || o.isOurs(nc) {
+			return nc, err
 		}
 		nc.Close()
 	}
@@ -211,22 +201,4 @@ func (o *ours) isOurs(nc net.Conn) bool {
 	}
 	uid, err := o.uid(nc)
 	return err == nil && uid == os.Getuid()
-}
-
-// Close implements net.Listener.
-func (o *ours) Close() error {
-	o.once.Do(func() { close(o.closed) })
-	return o.Listener.Close()
-}
-
-// placed is a connection that gives its place back when it closes.
-type placed struct {
-	net.Conn
-	leave func()
-}
-
-// Close implements net.Conn.
-func (c *placed) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
 }

@@ -5,6 +5,7 @@ package terminals
 import (
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -102,6 +103,9 @@ func TestShell(t *testing.T) {
 	b := newBench(t, Config{Env: []string{"PS1=sh> ", "ENV="}})
 	v := b.look(signal.WindowParams{}, signal.WindowHandler{})
 	t.Setenv("SHELL", "/bin/sh")
+	ours := make(chan os.Signal, 1) // as the daemon does: what a shell starts with & ignores Ctrl-C, and so would the programs here
+	ossignal.Notify(ours, os.Interrupt)
+	defer ossignal.Stop(ours)
 	id := b.open(signal.TermNew{Shell: true})
 	v.until(id, func() bool { return len(v.terms) == 1 })
 	v.watch(id)

@@ -47,7 +47,7 @@ function ExportForm({ withKey, button }: { withKey: boolean; button: string }) {
       a.click()
       setWord('')
       setAgain('')
-      chat.tell('The browser saves the file. Without the passphrase nobody reads it, you neither.')
+      chat.tell('The browser saves the file. Without the passphrase nobody can read it, not even you.')
     } catch (err) {
       setProblem(sentence((err as Error).message))
     }

@@ -164,8 +164,12 @@ export const steps = {
     for (const p of [b, c]) {
       await p.bringToFront()
       await p.getByRole('tab', { name: 'Chats' }).click()
+      const row = p.locator('.row', { hasText: 'Sunday walk' })
+      await row.locator('.tag', { hasText: 'new' }).waitFor() // nobody has looked
+      if (p === b) await everyway(b, 'invited', shot)
       await openTalk(p, 'Sunday walk')
       await heard(p, 'Who brings')
+      await until('it has been looked at', async () => (await row.locator('.tag').count()) === 0)
     }
     await say(c, 'I do 🎂')
     await heard(b, 'I do')
