@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/skycoin/viscript/messenger"
+	"github.com/skycoin/viscript/messenger/porttest"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/relay"
 	"github.com/skycoin/viscript/node/secure"
@@ -45,7 +46,7 @@ type server struct {
 
 func newServer(t testing.TB, change func(*messenger.Config)) *server {
 	t.Helper()
-	s := &server{t: t, cfg: messenger.Config{Listen: keptPort(t), Dir: t.TempDir(), Key: newKey(t)}, stop: func() {}}
+	s := &server{t: t, cfg: messenger.Config{Listen: porttest.Kept(t), Dir: t.TempDir(), Key: newKey(t)}, stop: func() {}}
 	if change != nil {
 		change(&s.cfg)
 	}

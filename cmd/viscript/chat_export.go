@@ -263,15 +263,19 @@ func (p *chatRoom) export(args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(args) == 3 {
-		err = p.exportDevice(f, passphrase)
-	} else {
-		err = p.e.Export(f, passphrase)
-	}
+	err = p.exportTo(f, passphrase, len(args) == 3)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return nil, errors.Join(err, os.Remove(args[0]))
 	}
 	return "written to " + args[0], nil
+}
+
+// exportTo writes an export, with the person's key if key is set.
+func (p *chatRoom) exportTo(w io.Writer, passphrase string, key bool) error {
+	if key {
+		return p.exportDevice(w, passphrase)
+	}
+	return p.e.Export(w, passphrase)
 }
 
 func (p *chatRoom) exportDevice(w io.Writer, passphrase string) error {

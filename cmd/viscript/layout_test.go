@@ -52,6 +52,7 @@ var allowed = map[string][]string{
 	"messenger/relay":          {"node/identity", "node/link", "node/relay", "node/secure", "node/wire"},
 	"messenger/chat":           {"messenger/chat/envelope", "messenger/chat/group", "messenger/chat/prekey", "messenger/chat/ratchet", "messenger/chat/senderkey", "messenger/mailbox", "node/identity", "node/wire"},
 	"messenger/web":            {"messenger/chat", "messenger/chat/group", "node/identity"},
+	"messenger/porttest":       {},
 	"messenger/mailbox":        {"messenger/chat/envelope", "messenger/chat/prekey", "node/control", "node/identity", "node/secure", "node/wire"},
 	"messenger/chat/envelope":  {},
 	"messenger/chat/group":     {"node/identity", "node/wire"},

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 
 	"github.com/skycoin/viscript/messenger/chat"
@@ -18,14 +17,6 @@ func (p *chatRoom) openWeb(listen, name string, e roleEnv) (err error) {
 	}
 	p.web, err = web.New(web.Config{Listen: listen, Name: name, Engine: p.e, PeerUID: app.PeerUID, LinkUsed: p.kick, Log: e.log, Dir: e.dir, Export: p.exportTo})
 	return err
-}
-
-// exportTo writes an export for the page.
-func (p *chatRoom) exportTo(w io.Writer, passphrase string, key bool) error {
-	if key {
-		return p.exportDevice(w, passphrase)
-	}
-	return p.e.Export(w, passphrase)
 }
 
 // serve is the person's messenger, with its page.

@@ -40,43 +40,55 @@ type bounds struct {
 	invitedLog uint64
 }
 
-// account is what has been left in a day on one account: a contact's, that of a group, or, of the zero Talk, of all who are not known.
+// purse names an account: a contact's, that of a group, or, of the zero Talk, of all who are not known. guests: of those whom we do not know, in
+// the groups that this contact has brought.
+type purse struct {
+	of     Talk
+	guests bool
+}
+
+// account is what has been left in a day on one account.
 type account struct {
 	Day   int64 // since 1970
 	Bytes uint64
 	Told  bool // that it is used up
 	Full  bool // told that no more groups may wait
 
-	of Talk
+	purse purse
 }
 
-func (v *vault) accountToken(of Talk) token { return v.token("account", of.Key[:], of.Group[:]) }
+func (v *vault) accountToken(p purse) token {
+	if p.guests {
+		return v.token("guests", p.of.Key[:])
+	}
+	return v.token("account", p.of.Key[:], p.of.Group[:])
+}
 
 // account reads how it stands today.
-func (e *Engine) account(t tx, of Talk) (*account, error) {
+func (e *Engine) account(t tx, p purse) (*account, error) {
 	a := &account{}
-	k := t.v.accountToken(of)
+	k := t.v.accountToken(p)
 	_, err := t.load(accountBucket, k[:], a)
 	if today := e.now().Unix() / int64(24*time.Hour/time.Second); a.Day != today {
 		*a = account{Day: today}
 	}
-	a.of = of
+	a.purse = p
 	return a, err
 }
 
 func (t tx) saveAccount(a *account) error {
-	k := t.v.accountToken(a.of)
+	k := t.v.accountToken(a.purse)
 	return t.save(accountBucket, k[:], a)
 }
 
 // account is an account during a batch, which saves it at its end.
-func (in *inbox) account(e *Engine, of Talk) (*account, error) {
-	if a := in.accounts[of]; a != nil {
+func (in *inbox) account(e *Engine, p purse) (*account, error) {
+	if a := in.accounts[p]; a != nil {
 		return a, nil
 	}
-	a, err := e.account(in.t, of)
+	a, err := e.account(in.t, p)
 	if err == nil {
-		in.accounts[of] = a
+		in.accounts[p] = a
 	}
 	return a, err
 }
@@ -90,33 +102,33 @@ func (in *inbox) saveAccounts() error {
 	return nil
 }
 
-// payer is on whose account something of a person in a conversation goes. What members of a group leave whom we do not know
-// is on that of the contact who has brought the group, so that nobody gets more room by making people up.
-func (e *Engine) payer(t tx, p *Contact, talk Talk) (Talk, error) {
+// payer is on whose account something of a person in a conversation goes. Members of groups whom we do not know share one for all the groups
+// that a contact has brought: nobody gets more than once as much again by making people up, and no member of a group has the contact who brought it unheard.
+func (e *Engine) payer(t tx, p *Contact, talk Talk) (purse, error) {
 	switch {
 	case p.known():
-		return To(p.Key), nil
+		return purse{of: To(p.Key)}, nil
 	case !talk.IsGroup():
-		return Talk{}, nil
+		return purse{}, nil
 	}
 	s, err := t.groupState(talk.Group)
 	if err != nil || s.By == nil {
-		return talk, err
+		return purse{of: talk}, err
 	}
 	by, found, err := t.contact(*s.By)
 	if err != nil || !found || !by.known() {
-		return talk, err
+		return purse{of: talk}, err
 	}
-	return To(*s.By), nil
+	return purse{To(*s.By), true}, nil
 }
 
 // pay puts n bytes of a person in a conversation on their account. errForeign: there is no room today, which is told once.
 func (e *Engine) pay(in *inbox, p *Contact, talk Talk, n int) error {
-	of, err := e.payer(in.t, p, talk)
+	from, err := e.payer(in.t, p, talk)
 	if err != nil {
 		return err
 	}
-	a, err := in.account(e, of)
+	a, err := in.account(e, from)
 	if err != nil {
 		return err
 	}
@@ -126,7 +138,7 @@ func (e *Engine) pay(in *inbox, p *Contact, talk Talk, n int) error {
 	}
 	if !a.Told && talk != (Talk{}) {
 		a.Told = true
-		if err := e.tellRefused(in, of, p.Key, talk, fmt.Sprintf("%s %d", fullNote, e.bounds.daily)); err != nil {
+		if err := e.tellRefused(in, p.Key, talk, fmt.Sprintf("%s %d", fullNote, e.bounds.daily)); err != nil {
 			return err
 		}
 	}
@@ -140,13 +152,10 @@ const (
 )
 
 // tellRefused puts a note about what is not kept into a conversation.
-func (e *Engine) tellRefused(in *inbox, of Talk, from identity.PubKey, talk Talk, text string) error {
+func (e *Engine) tellRefused(in *inbox, from identity.PubKey, talk Talk, text string) error {
 	s, err := in.t.talk(talk)
 	if err != nil {
 		return err
-	}
-	if !of.IsGroup() && of != (Talk{}) {
-		from = of.Key
 	}
 	m := &Message{ID: newID(), From: from, Time: e.now(), At: e.now(), Note: true, Text: text}
 	if _, err := in.t.add(&s, m); err != nil {
@@ -165,7 +174,7 @@ func (e *Engine) payUnasked(t tx, from identity.PubKey, size uint64) error {
 	if !found || !p.known() {
 		return ErrAllowance
 	}
-	a, err := e.account(t, To(from))
+	a, err := e.account(t, purse{of: To(from)})
 	if err != nil {
 		return err
 	}
@@ -225,13 +234,13 @@ func (e *Engine) mayWait(in *inbox, from identity.PubKey, fresh bool, n int) err
 	default:
 		return nil
 	}
-	a, err := in.account(e, To(from))
+	a, err := in.account(e, purse{of: To(from)})
 	if err != nil {
 		return err
 	}
 	if !a.Full {
 		a.Full = true
-		if err := e.tellRefused(in, To(from), from, To(from), fmt.Sprintf("%s %d", invitedNote, max(of, 1))); err != nil {
+		if err := e.tellRefused(in, from, To(from), fmt.Sprintf("%s %d", invitedNote, max(of, 1))); err != nil {
 			return err
 		}
 	}

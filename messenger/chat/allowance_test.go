@@ -343,40 +343,93 @@ func TestUnaskedFiles(t *testing.T) {
 	}
 }
 
-// TestMadeUpMembers: people made up for a group get no room of their own, and take nobody's place among the contacts.
+// TestMadeUpMembers: people made up for groups get one room together, take nobody's place among the contacts, and leave that of who brought them alone.
 func TestMadeUpMembers(t *testing.T) {
 	e := victim(t)
 	e.bounds.daily = 256 << 10
 	a := eve(t, e, "eve")
-	var keys []*identity.Key
-	people := []identity.PubKey{e.Self().Owner}
-	for range 8 {
-		keys = append(keys, newIdentity(t))
-		people = append(people, keys[len(keys)-1].Public())
-	}
-	list := logOf(t, a.key, people, 0)
-	e.give(t, a.entries(list)...)
+	first := crowd(t, e, a)
 	before := e.size(t)
-	for _, k := range keys {
-		m := attack(t, k, 1, e)
-		chain := senderkey.New(senderkey.Place{Group: list[0].ID(), Member: k.Public(), Device: 1}, time.Now())
-		e.give(t, m.letter(&content{kind: shareKind, group: list[0].ID(), length: uint64(len(list)), share: chain.Share()}))
-		var letters []mailbox.Letter
-		for i := range 20 {
-			letters = append(letters, m.groupLetter(chain, &content{kind: textKind, group: list[0].ID(), seq: uint64(i + 1), text: strings.Repeat("x", MaxText)}))
-		}
-		e.give(t, letters...)
-	}
+	first.flood(t, e)
 	if left := e.size(t) - before; left > int(e.bounds.daily)+256<<10 {
 		t.Errorf("made up people leave %d bytes", left)
 	}
-	talk := In(list[0].ID())
-	if notes := e.notes(t, talk, fullNote); len(notes) != 1 {
+	if notes := e.notes(t, first.talk, fullNote); len(notes) != 1 {
 		t.Errorf("the person is told %q", notes)
 	}
-	// It is eve's room that they have used.
-	e.give(t, a.letter(&content{kind: textKind, text: strings.Repeat("x", MaxText)}))
-	if history, err := e.History(To(a.at.Owner), 0, 10); err != nil || len(history) != 0 {
-		t.Errorf("%+v, %v", history, err)
+	second := crowd(t, e, a)
+	before = e.size(t)
+	second.flood(t, e)
+	if left := e.size(t) - before; left > 256<<10 {
+		t.Errorf("those of another group leave %d bytes more", left)
+	}
+	e.give(t, a.letter(&content{kind: textKind, text: "I do not know them either"}))
+	if history, err := e.History(To(a.at.Owner), 0, 10); err != nil || len(history) != 1 {
+		t.Errorf("who has brought them is not heard: %+v, %v", history, err)
+	}
+}
+
+// people are members of a group that nobody knows.
+type people struct {
+	keys []*identity.Key
+	talk Talk
+	log  []*group.Entry
+}
+
+// crowd is a group that somebody has brought an engine into, with eight people.
+func crowd(t *testing.T, e *Engine, by *attacker) people {
+	t.Helper()
+	var p people
+	members := []identity.PubKey{e.Self().Owner}
+	for range 8 {
+		p.keys = append(p.keys, newIdentity(t))
+		members = append(members, p.keys[len(p.keys)-1].Public())
+	}
+	p.log = logOf(t, by.key, members, 0)
+	p.talk = In(p.log[0].ID())
+	e.give(t, by.entries(p.log)...)
+	return p
+}
+
+// flood has each of them write much.
+func (p people) flood(t *testing.T, e *Engine) {
+	t.Helper()
+	id := p.talk.Group
+	for _, k := range p.keys {
+		m := attack(t, k, 1, e)
+		chain := senderkey.New(senderkey.Place{Group: id, Member: k.Public(), Device: 1}, time.Now())
+		e.give(t, m.letter(&content{kind: shareKind, group: id, length: uint64(len(p.log)), share: chain.Share()}))
+		var letters []mailbox.Letter
+		for i := range 20 {
+			letters = append(letters, m.groupLetter(chain, &content{kind: textKind, group: id, seq: uint64(i + 1), text: strings.Repeat("x", MaxText)}))
+		}
+		e.give(t, letters...)
+	}
+}
+
+// TestInvitedOnce: who has left a group is not told again and again that they were added to it.
+func TestInvitedOnce(t *testing.T) {
+	e := victim(t)
+	told := 0
+	e.cfg.Notify = func(ev Event) {
+		if ev.Kind == GroupInvited {
+			told++
+		}
+	}
+	a := eve(t, e, "eve")
+	list := logOf(t, a.key, []identity.PubKey{e.Self().Owner}, 0)
+	again := func() { e.give(t, a.entries(list)...) }
+	again()
+	again()
+	if told != 1 {
+		t.Errorf("told %d times, want once", told)
+	}
+	if err := e.Change(list[0].ID(), group.Change{Kind: group.Leave}); err != nil {
+		t.Fatal(err)
+	}
+	again()
+	again()
+	if told != 1 {
+		t.Errorf("told %d times after leaving, want once", told)
 	}
 }

@@ -77,7 +77,8 @@
 //	16 devices of a person with 4 ratchets each; 2000 keys of missing messages in a ratchet, 1000 in a chain; 4 chains of a device in a group
 //	1000 groups of at most 1000 people and 20,000 entries; 20 links in a group, 100 people who ask to join; 10,000 contacts, and 10,100 members of groups
 //	32 groups into which one contact has brought us and where we have not looked, 256 of all, 1 MiB of logs of one contact's
-//	64 MiB in a day of what one contact leaves without our asking, see allowance.go; made up members of a group are on its bringer's account
+//	64 MiB in a day of what one contact leaves without our asking, see allowance.go; as much once more of all
+//	whom we do not know in the groups that this contact has brought
 //	256 contents that came before what they need; 64 contents waiting for somebody, then nothing large is done for them
 //	4 GiB of files, 16 at a time; chunks only of a file and in the order that were asked for; a file whose sum is another is not there
 //	1000 envelopes per person that their device has not confirmed

@@ -41,7 +41,7 @@ func (e *Engine) takeEntries(in *inbox, from identity.PubKey, list [][]byte) err
 		return errForeign
 	}
 	in.events = append(in.events, Event{Kind: GroupChanged, Talk: In(id)})
-	if !were {
+	if !were && e.isMember(in.t, id) { // those who have left are told nothing by a log that comes again
 		in.events = append(in.events, e.invitation(id, entries)...)
 	}
 	if err := e.arrived(in.t, id); err != nil {

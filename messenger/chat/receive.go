@@ -39,7 +39,7 @@ type inbox struct {
 	events   []Event
 	receipts map[receiptFor][]MessageID
 	got      map[identity.PubKey][]MessageID // envelopes to confirm
-	accounts map[Talk]*account
+	accounts map[purse]*account
 }
 
 type receiptFor struct {
@@ -54,7 +54,7 @@ func (e *Engine) read(ctx context.Context, o *office, letters []mailbox.Letter) 
 	}
 	var in *inbox
 	err := e.v.update(func(t tx) error {
-		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}, got: map[identity.PubKey][]MessageID{}, accounts: map[Talk]*account{}}
+		in = &inbox{t: t, requests: -1, receipts: map[receiptFor][]MessageID{}, got: map[identity.PubKey][]MessageID{}, accounts: map[purse]*account{}}
 		for _, l := range letters {
 			err := e.open(in, l)
 			if errors.Is(err, errForeign) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skycoin/viscript/messenger/mailbox"
+	"github.com/skycoin/viscript/messenger/porttest"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/secure"
 )
@@ -30,7 +31,7 @@ func newServed(t *testing.T) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &served{t: t, dir: t.TempDir(), key: key, addr: keptPort(t)}
+	s := &served{t: t, dir: t.TempDir(), key: key, addr: porttest.Kept(t)}
 	s.start()
 	t.Cleanup(func() { s.stop() })
 	return s

@@ -13,6 +13,7 @@ import (
 
 	"github.com/skycoin/viscript/messenger/chat/envelope"
 	"github.com/skycoin/viscript/messenger/chat/prekey"
+	"github.com/skycoin/viscript/messenger/porttest"
 	"github.com/skycoin/viscript/node/identity"
 	"github.com/skycoin/viscript/node/secure"
 )
@@ -144,7 +145,7 @@ func TestQuotas(t *testing.T) {
 // TestServer: everything over a connection; what is on disk outlives the server.
 func TestServer(t *testing.T) {
 	dir, key := t.TempDir(), newKey(t)
-	s, stop := startServer(t, dir, key, keptPort(t))
+	s, stop := startServer(t, dir, key, porttest.Kept(t))
 	alice, bob := newClient(t, s, newKey(t)), newKey(t)
 	at := newClient(t, s, bob)
 	ctx := t.Context()

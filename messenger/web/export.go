@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"sync"
@@ -100,7 +102,7 @@ func (f *export) drop() error {
 }
 
 // makeExport writes an export to a file that has no name any more, so that a slow browser keeps no transaction of the store open and nothing is left when
-// the program is killed. The passphrase is in the body of this request and nowhere else.
+// the program is killed. It ends when the browser goes or the server does. The passphrase is in the body of this request and nowhere else.
 func (s *Server) makeExport(w http.ResponseWriter, r *http.Request) {
 	var q struct {
 		Passphrase string `json:"passphrase"`
@@ -120,8 +122,13 @@ func (s *Server) makeExport(w http.ResponseWriter, r *http.Request) {
 		answer(w, nil, errExports)
 		return
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(exportTimeout)) // always can
-	f, err := s.writeExport(q.Passphrase, q.Key)
+	ctx, cancel := context.WithTimeout(r.Context(), exportTimeout)
+	defer cancel()
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Time{}) // always can; it would end the context
+	_ = rc.SetWriteDeadline(time.Time{})
+	f, err := s.writeExport(ctx, q.Passphrase, q.Key)
+	_ = rc.SetWriteDeadline(time.Now().Add(s.timeout.body))
 	if err == nil {
 		f.of = r.Context().Value(sessionKey{}).(digest)
 		err = s.exports.put(f)
@@ -133,17 +140,31 @@ func (s *Server) makeExport(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]string{"id": f.id}, nil)
 }
 
-func (s *Server) writeExport(passphrase string, key bool) (*export, error) {
+func (s *Server) writeExport(ctx context.Context, passphrase string, key bool) (*export, error) {
 	file, err := os.CreateTemp(s.cfg.Dir, ".export-*") // mode 0600
 	if err != nil {
 		return nil, err
 	}
 	_ = os.Remove(file.Name()) // where that is possible while it is open; drop does it elsewhere
 	f := &export{id: newSecret(), file: file}
-	if err := s.cfg.Export(file, passphrase, key); err != nil {
+	if err := s.cfg.Export(wanted{ctx, file}, passphrase, key); err != nil {
 		return nil, errors.Join(err, f.drop())
 	}
 	return f, nil
+}
+
+// wanted is a writer that fails once nobody wants any more what is written.
+type wanted struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+// Write implements io.Writer.
+func (f wanted) Write(b []byte) (int, error) {
+	if err := context.Cause(f.ctx); err != nil {
+		return 0, err
+	}
+	return f.w.Write(b)
 }
 
 // takeExport answers with an export, as a file to be saved.

@@ -2,13 +2,17 @@ package web
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/skycoin/viscript/messenger/chat"
 )
@@ -120,5 +124,65 @@ func TestDevices(t *testing.T) {
 		if code, _ := s.status("POST", "/api/device", q); code != http.StatusBadRequest {
 			t.Errorf("%s: %d", q, code)
 		}
+	}
+}
+
+// endless is an export that has no end; it tells that it has begun, and why it ended.
+func endless(s *Server) (began chan struct{}, ended chan error) {
+	began, ended = make(chan struct{}, 1), make(chan error, 1)
+	s.cfg.Export = func(w io.Writer, _ string, _ bool) error {
+		began <- struct{}{}
+		for {
+			if _, err := w.Write([]byte("x")); err != nil {
+				ended <- err
+				return err
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return began, ended
+}
+
+// TestExportUnwanted: an export ends with its browser, and holds up neither the next one nor the end of the program.
+func TestExportUnwanted(t *testing.T) {
+	var began chan struct{}
+	var ended chan error
+	var asking sync.WaitGroup
+	t.Cleanup(asking.Wait) // after the end of the server, which ends the last one
+	s := open(t, func(s *Server) { began, ended = endless(s) })
+	ask := func(ctx context.Context) {
+		r := s.request("POST", "/api/export", strings.NewReader(`{"passphrase":"correct horse"}`)).WithContext(ctx)
+		asking.Go(func() {
+			if resp, err := client(t).Do(r); err == nil {
+				resp.Body.Close()
+			}
+		})
+		<-began
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ask(ctx)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	asking.Wait()
+	s.exports.writing <- struct{}{} // it has given up its place
+	<-s.exports.writing
+	ask(context.Background())
+}
+
+// TestLongExport: an export may take longer than other requests.
+func TestLongExport(t *testing.T) {
+	const limit = 2 * time.Second
+	s := open(t, func(s *Server) {
+		export := s.cfg.Export
+		s.timeout.body = limit
+		s.cfg.Export = func(w io.Writer, passphrase string, key bool) error {
+			time.Sleep(limit + limit/4)
+			return export(w, passphrase, key)
+		}
+	})
+	if code, _ := s.status("GET", s.export(false), ""); code != http.StatusOK {
+		t.Errorf("an export that took long: %d", code)
 	}
 }

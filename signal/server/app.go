@@ -185,11 +185,11 @@ func (s *Server) List(context.Context) ([]signal.App, error) {
 	return out, nil
 }
 
-// pruneLocked forgets the oldest ended apps above the limit.
+// pruneLocked forgets the oldest apps above the limit that have ended for good.
 func (s *Server) pruneLocked() {
 	var ended []*app
 	for _, a := range s.apps {
-		if !a.run.alive() && len(a.op) > 0 {
+		if !a.run.alive() && len(a.op) > 0 && !a.keep.due() {
 			ended = append(ended, a)
 		}
 	}
@@ -228,12 +228,12 @@ func (s *Server) WaitReady(ctx context.Context, id signal.ID) error {
 		}
 		v, changed := a.view(), a.changed
 		ready, _ := a.metLocked(signal.OnReady, v)
-		due := a.keep.due()
+		comes := a.comesLocked()
 		s.mu.Unlock()
 		if ready {
 			return nil
 		}
-		if v.Pid == 0 && !due || v.State == signal.Stopping {
+		if (v.Pid == 0 || v.State == signal.Stopping) && !comes {
 			return notRunning(v)
 		}
 		select {

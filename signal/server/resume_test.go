@@ -3,6 +3,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -169,6 +170,68 @@ func TestRestartedIsNeverDown(t *testing.T) {
 		if got := row(t, s, v.ID); got.State != sig.Exited {
 			t.Errorf("%+v", got)
 		}
+	}
+}
+
+// Whoever waits for an app while it is restarted waits for the run that follows, or learns that there is none. What its policy is
+// about to start is not called down because a restart failed.
+func TestWaitWhileRestarted(t *testing.T) {
+	s := serve(t, nil)
+	later := kept(sig.RestartAlways, "exec sleep 600")
+	later.Backoff.Min, later.Backoff.Max = sig.Duration(time.Hour), sig.Duration(time.Hour)
+	for _, r := range []sig.StartRequest{shell("exec sleep 600"), later} {
+		v := launch(t, s, r)
+		a, _, err := s.find(v.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-a.op
+		stays := s.comesAgain(a)
+		if err := syscall.Kill(v.Pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		awaitState(t, s, v.ID, sig.Waiting)
+		waiting, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		for _, err := range []error{s.WaitReady(waiting, v.ID), s.Await(waiting, v.ID, sig.OnReady)} {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the next run is not waited for: %v", err)
+			}
+		}
+		cancel()
+		learnt := make(chan error, 1)
+		go func() { learnt <- s.WaitReady(t.Context(), v.ID) }()
+		stays()
+		if r.Restart == "" {
+			if err := <-learnt; sig.CodeOf(err) != sig.CodeNotRunning {
+				t.Errorf("there is no next run: %v", err)
+			}
+		}
+		if got, want := row(t, s, v.ID), (r.Restart != ""); (got.NextStart != nil) != want || (got.State == sig.Waiting) != want {
+			t.Errorf("%+v", got)
+		}
+		a.op <- struct{}{}
+	}
+}
+
+// An app that its policy is about to start again is not forgotten, however many have ended since.
+func TestWhatWaitsIsKept(t *testing.T) {
+	s := serve(t, func(c *Config) { c.Limits.History = 1 })
+	r := kept(sig.RestartAlways, "exit 3")
+	r.Backoff.Min, r.Backoff.Max = sig.Duration(time.Hour), sig.Duration(time.Hour)
+	v, err := s.Start(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitState(t, s, v.ID, sig.Waiting)
+	for range 3 {
+		short, err := s.Start(t.Context(), shell("exit 0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it has ended", func() bool { _, now, err := s.find(short.ID); return err != nil || now.Pid == 0 })
+	}
+	if got := row(t, s, v.ID); got.State != sig.Waiting {
+		t.Errorf("%+v", got)
 	}
 }
 

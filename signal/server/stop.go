@@ -63,9 +63,10 @@ func (s *Server) comesAgain(a *app) (stays func()) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		r.followed = false
-		if a.run == r && !r.alive() {
+		if a.run == r && !r.alive() && !a.keep.due() { // its policy may start it all the same
 			a.setState(was)
 		}
+		a.notifyLocked()
 	}
 }
 

@@ -179,6 +179,9 @@ func (s *Server) endUnhealthy(a *app, r *run) {
 	}
 }
 
+// comesLocked reports whether another run follows: its policy is about to start it, or it is being restarted.
+func (a *app) comesLocked() bool { return a.keep.due() || a.run.followed }
+
 // notifyLocked wakes those who wait for a change of the app.
 func (a *app) notifyLocked() {
 	close(a.changed)
@@ -315,7 +318,7 @@ func (s *Server) Await(ctx context.Context, id signal.ID, on signal.Condition) e
 
 // metLocked reports whether a condition is met, or an error when it will not be.
 func (a *app) metLocked(on signal.Condition, v signal.App) (bool, error) {
-	gone := v.Pid == 0 && !a.keep.due()
+	gone := v.Pid == 0 && !a.comesLocked()
 	switch on {
 	case signal.OnStarted:
 		return true, nil

@@ -420,3 +420,34 @@ func resolversOfTheHostStay(t *testing.T, setUp string) {
 		t.Errorf("the host's resolv.conf became %q", now)
 	}
 }
+
+// Nor does one get any where the host has none.
+func TestResolversOfAHostWithoutAny(t *testing.T) {
+	if !inSpace(t) {
+		return
+	}
+	s := newSpace(t)
+	if os.Getenv(envGuest) == "" {
+		s.sh("mount -t tmpfs tmpfs /etc")
+		t.Setenv(envGuest, "yes")
+		t.Setenv(envSpace, "")
+		inSpace(t)
+		return
+	}
+	h, err := Open(Config{Dir: s.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if path, ours := h.resolvConf(); ours { // before anything could be written
+		t.Fatalf("the host's resolvers are taken for ours, in %s", path)
+	}
+	if err := h.Client(t.Context(), fullClient()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(resolver.DefaultPath); !os.IsNotExist(err) {
+		t.Errorf("the host has a resolv.conf: %v", err)
+	}
+	if _, err := h.Undo(); err != nil {
+		t.Error(err)
+	}
+}

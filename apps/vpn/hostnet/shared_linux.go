@@ -2,8 +2,10 @@ package hostnet
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 )
 
@@ -31,13 +33,18 @@ func hostAbove() (dir string, ok bool) {
 	return "", false
 }
 
-// sharedWithHostAbove tells whether what lies at path, a link being one, is the same for the process that hostAbove finds.
+// sharedWithHostAbove tells whether what lies at path, a link being one, is the same for the process that hostAbove finds. Where nothing
+// lies there, what we would put there would.
 func sharedWithHostAbove(path string) bool {
 	dir, ok := hostAbove()
 	if !ok {
 		return false
 	}
 	here, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		path = filepath.Dir(path)
+		here, err = os.Lstat(path)
+	}
 	if err != nil {
 		return false
 	}

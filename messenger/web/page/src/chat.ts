@@ -314,7 +314,7 @@ class Chat {
     const p = this.people.get(m.from), group = talk.startsWith('group:')
     const known = group || (p && !p.request && !p.met)
     const who = !known ? 'Somebody who is not known' : plain(this.name(m.from)) + (group ? ` in ${plain(this.title(talk))}` : '')
-    notify(talk, m.id, who, m.file ? 'sent a file' : 'wrote', known && !m.file ? (m.text ?? '').slice(0, 200) : '', () => this.go(talk))
+    notify(talk, m.id, who, m.file ? 'sent a file' : 'wrote', known && !m.file ? plain((m.text ?? '').slice(0, 200).replace(/\s+/g, ' ')) : '', () => this.go(talk))
   }
 
   markRead() {

@@ -1,14 +1,14 @@
 //go:build !linux
 
-package mailbox
+package porttest
 
 import (
 	"net"
 	"testing"
 )
 
-// keptPort is an address of loopback that was free a moment ago.
-func keptPort(t testing.TB) string {
+// Kept is an address of loopback that was free a moment ago.
+func Kept(t testing.TB) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

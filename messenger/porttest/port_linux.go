@@ -1,4 +1,4 @@
-package messenger_test
+package porttest
 
 import (
 	"fmt"
@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// keptPort is an address of loopback for a server that stops and listens again: while the test runs the kernel gives its port to nobody
+// Kept is an address of loopback for a server that stops and listens again: while the test runs the kernel gives its port to nobody
 // who asks for any, because a socket that never listens is bound to it.
-func keptPort(t testing.TB) string {
+func Kept(t testing.TB) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -1,0 +1,2 @@
+// Package porttest gives tests ports for servers that stop and come back.
+package porttest
