@@ -61,6 +61,8 @@ func refusedWords(text string) string {
 	case err != nil:
 	case kind == "full":
 		return fmt.Sprintf("has left %d MiB here today, as much as one contact may (--daily): more of today is not kept", n>>20)
+	case kind == "guests":
+		return fmt.Sprintf("and others whom we know only from groups have left %d MiB today, as much as they may together (--daily): more of theirs is not kept", n>>20)
 	case kind == "invited":
 		return fmt.Sprintf("has brought us into %s where we have not looked: more are not taken before we do, or leave", command.Count(int(n), "group"))
 	}

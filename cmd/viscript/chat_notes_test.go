@@ -40,6 +40,7 @@ func TestNoteWords(t *testing.T) {
 		{ben, "rename " + other.String(), "Ben named the group " + other.String(), nil},
 		{ben, "leave", "Ben left", nil},
 		{ben, "full 67108864", "Ben has left 64 MiB here today, as much as one contact may (--daily): more of today is not kept", nil},
+		{ben, "guests 67108864", "Ben and others whom we know only from groups have left 64 MiB today, as much as they may together (--daily): more of theirs is not kept", nil},
 		{ben, "invited 32", "Ben has brought us into 32 groups where we have not looked: more are not taken before we do, or leave", nil},
 		{ben, "something new", "Ben something new", nil},
 	} {

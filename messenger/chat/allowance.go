@@ -138,7 +138,7 @@ func (e *Engine) pay(in *inbox, p *Contact, talk Talk, n int) error {
 	}
 	if !a.Told && talk != (Talk{}) {
 		a.Told = true
-		if err := e.tellRefused(in, p.Key, talk, fmt.Sprintf("%s %d", fullNote, e.bounds.daily)); err != nil {
+		if err := e.tellRefused(in, p.Key, talk, fmt.Sprintf("%s %d", from.fullNote(), e.bounds.daily)); err != nil {
 			return err
 		}
 	}
@@ -147,9 +147,18 @@ func (e *Engine) pay(in *inbox, p *Contact, talk Talk, n int) error {
 
 // What notes about what is not kept begin with; a number follows.
 const (
-	fullNote    = "full"    // the bytes of a day
+	fullNote    = "full"    // the bytes of a day of a contact
+	guestsNote  = "guests"  // those of people of groups whom we do not know, all of an account
 	invitedNote = "invited" // the groups that may wait
 )
+
+// fullNote is what the note begins with that tells of a day's bytes.
+func (p purse) fullNote() string {
+	if p.guests || p.of.IsGroup() {
+		return guestsNote
+	}
+	return fullNote
+}
 
 // tellRefused puts a note about what is not kept into a conversation.
 func (e *Engine) tellRefused(in *inbox, from identity.PubKey, talk Talk, text string) error {

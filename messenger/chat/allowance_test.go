@@ -354,7 +354,7 @@ func TestMadeUpMembers(t *testing.T) {
 	if left := e.size(t) - before; left > int(e.bounds.daily)+256<<10 {
 		t.Errorf("made up people leave %d bytes", left)
 	}
-	if notes := e.notes(t, first.talk, fullNote); len(notes) != 1 {
+	if notes := e.notes(t, first.talk, guestsNote); len(notes) != 1 {
 		t.Errorf("the person is told %q", notes)
 	}
 	second := crowd(t, e, a)

@@ -42,6 +42,7 @@ export function noteText(m: Message): string {
     case 'offer': return `${who} made a link to ask to join`
     case 'revoke': return `${who} revoked a link`
     case 'full': return `${who} has left ${bytes(Number(name))} here today, as much as one contact may: more of today is not kept`
+    case 'guests': return `${who} and others whom you know only from groups have left ${bytes(Number(name))} today, as much as they may together: more of theirs is not kept`
     case 'invited': return `${who} has brought you into ${name} ${name === '1' ? 'group' : 'groups'} where you have not looked: more are not taken before you do`
   }
   return `${who}: ${kind}`
