@@ -162,17 +162,18 @@ func TestNodesNearby(t *testing.T) {
 	f.awaitSaid("node-a", `msg="link up".* carrier=tcp`, time.Time{})
 }
 
-// TestNodesNearbyV6 is the same where they take links by IPv6 too: they see each other's link-local addresses as well, and while no IPv4 passes
-// between them a link comes up there.
+// TestNodesNearbyV6 is the same where they take links by IPv6 too, and nothing passes between them by IPv4: they see each other's link-local addresses, and a
+// link comes up there.
 func TestNodesNearbyV6(t *testing.T) {
 	f := newField(t, "a", "b")
 	f.link("a", "b")
-	f.in("b", "nft", "add table ip wall; add chain ip wall in { type filter hook input priority 0; }; add rule ip wall in iifname toa drop")
 	f.manage()
 	for _, h := range []string{"a", "b"} {
+		f.in(h, "nft", "add table ip wall; add chain ip wall in { type filter hook input priority 0; }; "+
+			"add rule ip wall in tcp dport 5000 drop; add rule ip wall in udp dport 7983 drop")
 		f.start(h, "node-"+h, "node", ":5000", fieldManager, "true", "15000", h, "--public", "192.0.2.1:5000")
 	}
-	f.awaitSaid("node-a", `msg="a node nearby".* addr=.*fe80:.*%tob\]:5000`, time.Time{})
-	f.awaitSaid("node-b", `msg="a node nearby".* addr=.*fe80:.*%toa\]:5000`, time.Time{})
+	f.awaitSaid("node-a", `msg="a node nearby".* addr=\[fe80:.*%.*\]:5000`, time.Time{})
+	f.awaitSaid("node-b", `msg="a node nearby".* addr=\[fe80:.*%.*\]:5000`, time.Time{})
 	f.awaitSaid("node-a", `msg="link up".* carrier=tcp`, time.Time{})
 }

@@ -9,6 +9,6 @@
 //
 // mesh tells whose network it is, so that others need not verify it; time is milliseconds since 1970. The signature is that of package
 // identity under the tag "skymesh/lan/1" over all that comes before it. The address is that from which the datagram came; it is not signed, and whoever
-// sends another's announcement again has strangers dial a node that does not hold the key. One of IPv6 that came from a link-local address has
+// sends another's announcement before it is heard has strangers dial a node that does not hold the key; later ones are nothing new. One of IPv6 that came from a link-local address has
 // the interface as its zone.
 package lan

@@ -151,7 +151,7 @@ func (n *neighbourhood) take(b []byte, from netip.Addr, now time.Time) {
 		return
 	}
 	old, met := n.known[a.key]
-	if met && !a.at.After(old.at) && old.from == from { // it was sent again, or came by two interfaces
+	if met && !a.at.After(old.at) { // it was sent again, by whomever, or came by two interfaces
 		return
 	}
 	if !n.limit.AllowN(now, 1) || !a.verify(now) {

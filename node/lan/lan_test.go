@@ -71,7 +71,8 @@ func TestTake(t *testing.T) {
 	n.take(say(n.cfg.Key, now), from, now) // our own
 	first := say(other, now)
 	n.take(first, from, now)
-	n.take(first, from, now) // again
+	n.take(first, from, now)                              // again
+	n.take(first, netip.MustParseAddr("192.0.2.66"), now) // by a stranger
 	if len(got) != 1 || got[0].String() != "192.0.2.7:5000" || len(n.answer) != 1 {
 		t.Errorf("heard %v", got)
 	}
