@@ -16,7 +16,7 @@ import (
 // and types what comes from in at its terminal, until ctx ends, which is then the error, or
 // the output ends, which is nil. in may be nil; it is read by a goroutine that outlives
 // Attach until a Read returns. size tells the terminal its size; of several viewers' the
-// last counts.
+// last counts. Lines of an app without a terminal end as a terminal would end them, with CR LF.
 func (s *Server) Attach(ctx context.Context, id signal.ID, in io.Reader, out io.Writer, size <-chan signal.WindowSize) error {
 	a, r, err := s.current(id)
 	if err != nil {
@@ -31,11 +31,36 @@ func (s *Server) Attach(ctx context.Context, id signal.ID, in io.Reader, out io.
 	case process.Unverified:
 		return signal.Errorf(signal.CodeUnavailable, "app %d (%s) cannot be verified: %s", id, a.name(), why)
 	}
+	if !r.proc.Record().Pty {
+		out = &lineEnds{out: out}
+	}
 	err = r.proc.Attach(ctx, in, out, size)
 	if errors.Is(err, process.ErrNoKeeper) && ctx.Err() == nil {
 		return s.notAttachable(a)
 	}
 	return err
+}
+
+// lineEnds puts the CR before each LF that a terminal would put there (ONLCR of termios(3)). Lines that have one stay as they are.
+type lineEnds struct {
+	out  io.Writer
+	last byte
+	buf  []byte
+}
+
+// Write implements io.Writer.
+func (l *lineEnds) Write(p []byte) (int, error) {
+	l.buf = l.buf[:0]
+	for _, c := range p {
+		if c == '\n' && l.last != '\r' {
+			l.buf = append(l.buf, '\r')
+		}
+		l.buf, l.last = append(l.buf, c), c
+	}
+	if _, err := l.out.Write(l.buf); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 func (s *Server) notAttachable(a *app) error {

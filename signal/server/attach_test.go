@@ -3,6 +3,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -139,11 +140,24 @@ func TestAttachToPipes(t *testing.T) {
 	v := launch(t, s, helper("counter"))
 	for _, a := range []attacher{s, operatorOf(t, s)} {
 		viewer := attachTo(t, a, v.ID)
-		viewer.sees(t, "line 20\n")
+		viewer.sees(t, "line 20\r\n")
 		io.WriteString(viewer.keys, "x")
-		viewer.sees(t, "line 100\n")
+		viewer.sees(t, "line 100\r\n")
 		viewer.leave()
 		<-viewer.done
+	}
+}
+
+func TestLineEnds(t *testing.T) {
+	var b bytes.Buffer
+	l := &lineEnds{out: &b}
+	for _, p := range []string{"a\nb\r", "\nc\r\n", "", "\n\n", "d"} {
+		if n, err := io.WriteString(l, p); n != len(p) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if got, want := b.String(), "a\r\nb\r\nc\r\n\r\n\r\nd"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -159,7 +173,7 @@ func TestSlowViewer(t *testing.T) {
 	}()
 	awaitLog(t, v, "done")
 	other := attachTo(t, s, v.ID)
-	other.sees(t, "done\n")
+	other.sees(t, "done\r\n")
 	cancel()
 	close(stuck)
 	<-done
