@@ -94,13 +94,14 @@ func TestLastStepIsLate(t *testing.T) {
 		for _, answered := range []bool{true, false} {
 			p := prober{punched: punched}
 			const began, stood = idlePing, 10 * time.Second
-			_, dead, next := p.step(began, 0, 0, true, false)
+			_, _, next := p.step(began, 0, 0, true, false)
 			now := began
 			for now+next < p.deadline {
 				now += next
-				_, dead, next = p.step(now, 0, 0, true, false)
+				_, _, next = p.step(now, 0, 0, true, false)
 			}
 			now += next + stood
+			var dead bool
 			_, dead, next = p.step(now, 0, 0, true, false)
 			if dead || next > lateGrace {
 				t.Fatalf("punched %t: dead %t, next step after %v", punched, dead, next)
