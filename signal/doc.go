@@ -63,7 +63,7 @@
 //	  register {proof: Pc, name, pid, ready,    -->
 //	            commands, library, private?}
 //	                                            <--     {id, app}
-//	  ready, status, event, log                 -->
+//	  status, ready, event, log                 -->
 //	                                            <--     ping, top, commands, command, shutdown
 //
 //	Ps = HMAC-SHA256(token, "server" 00 Nc Ns)

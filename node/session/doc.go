@@ -57,8 +57,9 @@
 // A session has one path that it sends on, and where the network allows another one that stands by; a third for
 // a moment when it moves. Only the initiator has routes laid. On a further route its first record is Join, with the session's name
 // and a JOIN frame with the key of this route. The responder takes it if the node manager laid the route for the session's
-// peer and the record opens, else it closes the route. A fresh route on which neither handshake nor Join comes
-// within ten seconds is closed.
+// peer and the record opens, else it closes the route; where it has four already it gives up the one of those not in use that has been silent for longest.
+// An initiator without a path takes the session for unknown there when two routes in a row are closed by the far end before they were answered,
+// each sooner than a silent one is given up. A fresh route on which neither handshake nor Join comes within ten seconds is closed.
 //
 // An end moves to another path when the one in use ends, or is silent: nothing was heard of it for max(3 round trips, 1 s)
 // and half of that after a PING. While there are streams, a PING goes out after half that silence; a path that
